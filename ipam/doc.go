@@ -1,0 +1,7 @@
+// Package ipam manages addresses: tenants' records with their subnets and
+// transit pairs, and leases of addresses held by attachments. Every decision is
+// one transaction of its store.
+//
+// It never touches the kernel and knows nothing of routers or bridges but their
+// IDs. It imports nothing else of Moat but the nouns of sdn.
+package ipam

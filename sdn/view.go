@@ -1,0 +1,32 @@
+package sdn
+
+// View is a consistent, read-only picture of a topology in memory. Lookups
+// return false for what does not exist; lists are ordered by ID, rules by
+// position. What it returns must not be changed.
+type View interface {
+	Router(RouterID) (Router, bool)
+	Bridge(BridgeID) (Bridge, bool)
+	Port(PortID) (Port, bool)
+	Chain(ChainID) (Chain, bool)
+	Host(HostID) (Host, bool)
+
+	Routers() []RouterID
+	Bridges() []BridgeID
+	PortsOf(DeviceID) []Port
+	RoutesOf(RouterID) []Route
+	RulesOf(ChainID) []Rule
+
+	// BridgesAt lists the bridges whose home is the namespace of a device.
+	BridgesAt(DeviceID) []Bridge
+	// UsersOf names the routers, bridges and ports that have the chain as a
+	// filter, and the chains that jump to it (one level, not transitively).
+	UsersOf(ChainID) Users
+}
+
+// Users of a chain.
+type Users struct {
+	Routers []RouterID
+	Bridges []BridgeID
+	Ports   []PortID
+	Chains  []ChainID
+}

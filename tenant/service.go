@@ -1,0 +1,108 @@
+package tenant
+
+import (
+	"context"
+	"net/netip"
+	"os"
+
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/sdn"
+)
+
+// Service is what a CNI call needs: the node agent offers it over its socket,
+// standalone mode calls it in process. Errors are *Error.
+type Service interface {
+	// Attach gives a pod its interface. Repeated for an attachment that is in
+	// place, it answers what the first call answered.
+	Attach(ctx context.Context, r AttachRequest) (Attached, error)
+	// Detach undoes Attach. It needs no namespace and no memory of the caller's;
+	// detaching what is not attached succeeds.
+	Detach(ctx context.Context, a ipam.Attachment) error
+	// Check returns an error when what Attach made is missing or wrong. want is
+	// what the runtime remembers of the result (prevResult).
+	Check(ctx context.Context, r AttachRequest, want Attached) error
+	// Collect detaches every attachment of this node and network that valid
+	// does not list (CNI GC). It goes on after errors and joins them.
+	Collect(ctx context.Context, node, network string, valid []ipam.Attachment) error
+	// Status returns nil when an Attach could be served now.
+	Status(ctx context.Context) error
+}
+
+// Pod is what the runtime says of a pod in CNI_ARGS.
+type Pod struct {
+	Namespace string
+	Name      string
+	UID       string
+}
+
+// AttachRequest asks for one interface in one pod.
+type AttachRequest struct {
+	Attachment ipam.Attachment
+	Pod        Pod
+	Tenant     sdn.TenantID
+	// Netns is the pod's open network namespace; NetnsPath is what the runtime
+	// called it, for the result only.
+	Netns     *os.File
+	NetnsPath string
+	MTU       int            // bytes; 0: the installation's
+	IPs       []netip.Addr   // requested addresses; empty: the next free one
+	MAC       string         // requested MAC; empty: Moat's choice
+	Routes    []netip.Prefix // further destinations via the gateway; the default route is always made
+}
+
+// Interface is one end of the pod's veth pair.
+type Interface struct {
+	Name    string
+	MAC     string
+	MTU     int    // bytes
+	Sandbox string // path of its namespace; "" is the host's
+}
+
+// Attached is what Attach made; it becomes the CNI result.
+type Attached struct {
+	Host      Interface // the end on the tenant's bridge
+	Pod       Interface
+	Addresses []netip.Prefix
+	Gateway   netip.Addr
+	Routes    []netip.Prefix // by way of Gateway
+}
+
+// Code is the kind of failure of a Service call. The numbers are CNI error
+// codes: those of CNI 1.1.0, section 5, and from 100 on Moat's own.
+type Code uint
+
+// The codes.
+const (
+	CodeInvalidEnv    Code = 4
+	CodeIO            Code = 5
+	CodeInvalidConfig Code = 7
+	CodeNetns         Code = 8  // the pod's namespace cannot be used
+	CodeTryAgain      Code = 11 // passing: etcd, the SDN or a deadline
+	CodeNotAvailable  Code = 50 // STATUS: no ADD can be served
+	CodeSDNRefused    Code = 100
+	CodeStore         Code = 101
+	CodePoolExhausted Code = 102
+	CodeAddressInUse  Code = 103
+	CodeTenantDenied  Code = 104
+	CodeInterfaceUsed Code = 105 // the pod has an interface of this name already
+	CodeCheckFailed   Code = 106
+)
+
+// Error is what a Service returns: Msg names tenant, pod and cause, Details
+// says what to do about it. Both appear word for word in the pod's events.
+type Error struct {
+	Code    Code
+	Msg     string
+	Details string
+	Err     error // the cause, for errors.Is; may be nil
+}
+
+func (e *Error) Error() string {
+	if e.Details == "" {
+		return e.Msg
+	}
+	return e.Msg + "; " + e.Details
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }

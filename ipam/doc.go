@@ -3,5 +3,5 @@
 // one transaction of its store.
 //
 // It never touches the kernel and knows nothing of routers or bridges but their
-// IDs. It imports nothing else of Moat but the nouns of sdn.
+// IDs (plain strings). It imports nothing else of Moat.
 package ipam

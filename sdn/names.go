@@ -38,3 +38,26 @@ type Wiring struct {
 	Alias     string // stamp of the host end
 	MTU       int    // bytes, of both ends
 }
+
+// PortInterface is the name of the interface that plays a port inside the
+// namespace of its device: the bound interface, or one named after the port.
+// The router port that a bridge's own interface plays (Home.Self) has the
+// bridge's name, and the bridge port at the other end of that link has no
+// interface: "".
+func PortInterface(v View, p Port) string {
+	if p.Interface != "" {
+		return p.Interface
+	}
+	peer, linked := v.Port(p.Peer)
+	switch {
+	case linked && p.Kind == RouterPort && peer.Kind == BridgePort:
+		if b, ok := v.Bridge(BridgeID(peer.Device)); ok && b.Home.Self == p.ID {
+			return InterfaceName(b.ID)
+		}
+	case linked && p.Kind == BridgePort && peer.Kind == RouterPort:
+		if b, ok := v.Bridge(BridgeID(p.Device)); ok && b.Home.Self == peer.ID {
+			return ""
+		}
+	}
+	return InterfaceName(p.ID)
+}

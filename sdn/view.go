@@ -30,3 +30,27 @@ type Users struct {
 	Ports   []PortID
 	Chains  []ChainID
 }
+
+// Kind is a kind of object in a Change.
+type Kind string
+
+// The kinds.
+const (
+	KindRouter     Kind = "router"
+	KindBridge     Kind = "bridge"
+	KindPort       Kind = "port"
+	KindRoute      Kind = "route"
+	KindChain      Kind = "chain"
+	KindRule       Kind = "rule"
+	KindHost       Kind = "host"
+	KindTunnelZone Kind = "tunnel zone"
+)
+
+// Change is one object made, changed or deleted. Before and After hold the
+// object by value (Router, Bridge, ...); nil where it did not, or does not,
+// exist. Activity and liveness are no changes.
+type Change struct {
+	Kind          Kind
+	ID            string
+	Before, After any
+}

@@ -1,0 +1,55 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestBadValuesNameTheirKey(t *testing.T) {
+	for key, spoil := range map[string]func(*Raw){
+		"name":                         func(r *Raw) { r.Name = "No Such" },
+		"dataDir":                      func(r *Raw) { r.DataDir = "relative" },
+		"socket":                       func(r *Raw) { r.Socket = "/" + string(make([]byte, 120)) },
+		"listen":                       func(r *Raw) { r.Listen = "8181" },
+		"supernet":                     func(r *Raw) { r.Supernet = "10.128.0.1/9" },
+		"supernet: fd00::/8":           func(r *Raw) { r.Supernet = "fd00::/8" },
+		"tenantPrefix":                 func(r *Raw) { r.TenantPrefix = 30 },
+		"tenantPrefix: /9":             func(r *Raw) { r.TenantPrefix = 9 },
+		"transitPool":                  func(r *Raw) { r.TransitPool = "100.64.0.0/29" },
+		"transitPool: 10.200.0.0/16 o": func(r *Raw) { r.TransitPool = "10.200.0.0/16" },
+		"noNAT[1]":                     func(r *Raw) { r.NoNAT = []string{"10.0.0.0/24", "x"} },
+		"mtu":                          func(r *Raw) { r.MTU = 500 },
+		"uplink":                       func(r *Raw) { r.Uplink = "a-very-long-interface" },
+		"etcd.certFile":                func(r *Raw) { r.Etcd.CertFile = "/c" },
+		"etcd.username":                func(r *Raw) { r.Etcd.Username = "u" },
+		"etcd.prefix":                  func(r *Raw) { r.Etcd.Prefix = "moat" },
+		"log.format":                   func(r *Raw) { r.Log.Format = "xml" },
+		"log.level":                    func(r *Raw) { r.Log.Level = "loud" },
+	} {
+		raw := Defaults()
+		spoil(&raw)
+		_, err := raw.Valid()
+		require.ErrorContains(t, err, key)
+	}
+}
+
+func TestUnknownKeyIsAnError(t *testing.T) {
+	f := filepath.Join(t.TempDir(), "moat.yaml")
+	require.NoError(t, os.WriteFile(f, []byte("name: a\nsupernett: 10.0.0.0/8\n"), 0o600))
+	_, err := Defaults().ReadFile(f)
+	require.ErrorContains(t, err, "supernett")
+}
+
+func TestReferenceConfigurationHoldsTheDefaults(t *testing.T) {
+	fromFile, err := Raw{}.ReadFile("../../../../examples/moat.yaml")
+	require.NoError(t, err)
+	fromFile.NoNAT, fromFile.Etcd.Endpoints, fromFile.Endpoint.URLs = nil, nil, nil
+	want := Defaults()
+	want.Embedded = RawEmbedded{QuotaBytes: 2 << 30, Revisions: 10000}
+	require.Equal(t, want, fromFile)
+	_, err = fromFile.Valid()
+	require.NoError(t, err)
+}

@@ -1,0 +1,32 @@
+# Targets for users: all (default), demo, test, bench. See README.md.
+GO      ?= go
+BIN     := $(CURDIR)/bin
+LDFLAGS := -s -w
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+
+.PHONY: all lab demo test vet bench clean
+
+all:
+	@mkdir -p $(BIN)
+	$(BUILD) -o $(BIN)/ ./cmd/moat ./cmd/moat-cni ./cmd/moat-ipam
+
+lab: all
+	$(BUILD) -o $(BIN)/ ./cmd/moat-demo ./cmd/moat-bench
+
+demo: lab
+	$(BIN)/moat-demo --bin $(BIN)
+
+bench: lab
+	$(BIN)/moat-bench --bin $(BIN)
+
+vet:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+
+# Root and network namespaces are needed; nothing is skipped without them.
+test: vet all
+	@test "$$(id -u)" = 0 || { echo "make test makes network namespaces: run it as root"; exit 1; }
+	$(GO) test -race -timeout 20m ./...
+
+clean:
+	rm -rf $(BIN)

@@ -1,0 +1,126 @@
+package lab
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// Namespace is a network namespace that the lab made and pinned.
+type Namespace struct {
+	Name string
+	Path string
+	file *os.File
+}
+
+// Lab holds what was made, to remove it last first.
+type Lab struct {
+	// Dir is an empty directory of the lab's own.
+	Dir    string
+	prefix string
+	undo   []func() error
+}
+
+// New makes an empty lab with a temporary directory.
+func New() (*Lab, error) {
+	dir, err := os.MkdirTemp("", "moat-lab-")
+	if err != nil {
+		return nil, fmt.Errorf("make lab: %w", err)
+	}
+	raw := make([]byte, 3)
+	if _, err := rand.Read(raw); err != nil {
+		return nil, fmt.Errorf("make lab: %w", err)
+	}
+	l := &Lab{Dir: dir, prefix: "lab" + hex.EncodeToString(raw) + "-"}
+	l.Defer(func() error { return os.RemoveAll(dir) })
+	return l, nil
+}
+
+// Defer registers f to run at Close, before everything registered earlier.
+func (l *Lab) Defer(f func() error) { l.undo = append(l.undo, f) }
+
+// Close removes everything that the lab made.
+func (l *Lab) Close() error {
+	var errs []error
+	for i := len(l.undo) - 1; i >= 0; i-- {
+		errs = append(errs, l.undo[i]())
+	}
+	l.undo = nil
+	return errors.Join(errs...)
+}
+
+// netnsDir is where namespaces are pinned, as iproute2 does.
+const netnsDir = "/run/netns"
+
+// Namespace makes a network namespace with its loopback up.
+func (l *Lab) Namespace(name string) (*Namespace, error) {
+	if err := os.MkdirAll(netnsDir, 0o755); err != nil {
+		return nil, fmt.Errorf("make namespace %s: %w", name, err)
+	}
+	n := &Namespace{Name: name, Path: filepath.Join(netnsDir, l.prefix+name)}
+	f, err := os.OpenFile(n.Path, os.O_CREATE|os.O_EXCL|os.O_RDONLY, 0o444)
+	if err != nil {
+		return nil, fmt.Errorf("make namespace %s: %w", name, err)
+	}
+	_ = f.Close()
+	made := make(chan error, 1)
+	go func() { made <- pin(n.Path) }()
+	if err := <-made; err != nil {
+		_ = os.Remove(n.Path)
+		return nil, fmt.Errorf("make namespace %s: %w", name, err)
+	}
+	if n.file, err = os.Open(n.Path); err != nil {
+		return nil, fmt.Errorf("open namespace %s: %w", name, err)
+	}
+	l.Defer(n.remove)
+	return n, n.Do(linkUp("lo"))
+}
+
+// pin gives the calling goroutine's thread a new namespace and mounts it at
+// path. The thread stays locked, so that it ends with the goroutine.
+func pin(path string) error {
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("unshare: %w", err)
+	}
+	if err := unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount: %w", err)
+	}
+	return nil
+}
+
+func (n *Namespace) remove() error {
+	_ = n.file.Close()
+	if err := unix.Unmount(n.Path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("unmount %s: %w", n.Path, err)
+	}
+	if err := os.Remove(n.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Remove takes the namespace away before the lab is closed, as a runtime does
+// with a pod's.
+func (n *Namespace) Remove() error { return n.remove() }
+
+// Do runs f on a thread inside the namespace and waits for it. Sockets, and
+// processes, that f makes stay inside it.
+func (n *Namespace) Do(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if err := unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("enter namespace %s: %w", n.Name, err)
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}

@@ -4,7 +4,7 @@ BIN     := $(CURDIR)/bin
 LDFLAGS := -s -w
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: all lab demo test vet bench clean
+.PHONY: all lab reference demo test vet bench clean
 
 all:
 	@mkdir -p $(BIN)
@@ -16,7 +16,12 @@ lab: all
 demo: lab
 	$(BIN)/moat-demo --bin $(BIN)
 
-bench: lab
+# The plugins that the benchmark compares with, from their own module.
+reference:
+	@mkdir -p $(BIN)/reference
+	$(BUILD) -o $(BIN)/reference/ github.com/containernetworking/plugins/plugins/main/bridge github.com/containernetworking/plugins/plugins/ipam/host-local
+
+bench: lab reference
 	$(BIN)/moat-bench --bin $(BIN)
 
 vet:

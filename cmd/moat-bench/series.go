@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/moatnet/moat/cmd/internal/lab"
+)
+
+// series holds wall and CPU time of the calls of one kind.
+type series struct{ wall, cpu []time.Duration }
+
+// time runs call and notes its wall time and the CPU time that the plugins'
+// processes, and the daemon, spent meanwhile.
+func (s *series) time(d *lab.Daemon, call func() error) error {
+	before := children() + threads(d)
+	start := time.Now()
+	err := call()
+	wall := time.Since(start)
+	s.wall = append(s.wall, wall)
+	s.cpu = append(s.cpu, children()+threads(d)-before)
+	return err
+}
+
+// children is the CPU time of all child processes that have ended.
+func children() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// threads is the CPU time of a daemon's threads, from proc(5) schedstat.
+func threads(d *lab.Daemon) time.Duration {
+	if d == nil {
+		return 0
+	}
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", d.Pid()))
+	if err != nil {
+		return 0
+	}
+	var sum time.Duration
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		onCPU, _, _ := strings.Cut(string(b), " ")
+		ns, err := strconv.ParseInt(onCPU, 10, 64)
+		if err == nil {
+			sum += time.Duration(ns)
+		}
+	}
+	return sum
+}
+
+// percentile is the p-th of sorted values, nearest rank.
+func percentile(values []time.Duration, p int) time.Duration {
+	sorted := slices.Sorted(slices.Values(values))
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(len(sorted)-1, len(sorted)*p/100)]
+}
+
+func mean(values []time.Duration) time.Duration {
+	var sum time.Duration
+	for _, v := range values {
+		sum += v
+	}
+	return sum / time.Duration(max(1, len(values)))
+}
+
+func (b *bench) print(out io.Writer) {
+	w := tabwriter.NewWriter(out, 2, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "call\tby\tp50 ms\tp99 ms\tCPU ms\tfirst packets lost")
+	for _, s := range b.sides {
+		fmt.Fprintf(w, "ADD\t%s\t%s\t%s\t%s\t%d of %d\n", s.name, ms(percentile(s.add.wall, 50)), ms(percentile(s.add.wall, 99)), ms(mean(s.add.cpu)), s.lost, len(s.add.wall))
+	}
+	for _, s := range b.sides {
+		fmt.Fprintf(w, "DEL\t%s\t%s\t%s\t%s\t\n", s.name, ms(percentile(s.del.wall, 50)), ms(percentile(s.del.wall, 99)), ms(mean(s.del.cpu)))
+	}
+	_ = w.Flush()
+	moat, ref := b.sides[0], b.sides[1]
+	fmt.Fprintf(out, "\nratio of medians, moat/reference: ADD %.2f, DEL %.2f; of CPU time: ADD %.2f, DEL %.2f\n",
+		ratio(percentile(moat.add.wall, 50), percentile(ref.add.wall, 50)), ratio(percentile(moat.del.wall, 50), percentile(ref.del.wall, 50)),
+		ratio(mean(moat.add.cpu), mean(ref.add.cpu)), ratio(mean(moat.del.cpu), mean(ref.del.cpu)))
+}
+
+func (b *bench) worstRatio() float64 {
+	moat, ref := b.sides[0], b.sides[1]
+	return max(ratio(percentile(moat.add.wall, 50), percentile(ref.add.wall, 50)),
+		ratio(percentile(moat.del.wall, 50), percentile(ref.del.wall, 50)))
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d)/1e6) }
+
+func ratio(a, b time.Duration) float64 { return float64(a) / float64(max(1, b)) }

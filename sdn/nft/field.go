@@ -1,0 +1,77 @@
+package nft
+
+// Field is something that a rule can look at.
+type Field string
+
+// The fields. Names are those of nft(8), but for the raw payload expressions.
+const (
+	IIfName Field = "iifname"
+	OIfName Field = "oifname"
+	Mark    Field = "meta mark"
+	PktType Field = "meta pkttype"
+
+	CTState     Field = "ct state"
+	CTDirection Field = "ct direction"
+	CTStatus    Field = "ct status"
+	CTMark      Field = "ct mark"
+
+	EtherSrc  Field = "ether saddr"
+	EtherDst  Field = "ether daddr"
+	EtherType Field = "ether type"
+
+	IPSrc      Field = "ip saddr"
+	IPDst      Field = "ip daddr"
+	IPProto    Field = "ip protocol"
+	IPTOS      Field = "@nh,8,8" // the whole TOS byte, DSCP and ECN
+	IPFragment Field = "ip frag-off"
+	IP6Src     Field = "ip6 saddr"
+	IP6Dst     Field = "ip6 daddr"
+
+	SrcPort  Field = "th sport"
+	DstPort  Field = "th dport"
+	ICMPType Field = "icmp type"
+	ICMPCode Field = "icmp code"
+
+	ARPOperation Field = "arp operation"
+	ARPSrcIP     Field = "arp saddr ip"
+	ARPDstIP     Field = "arp daddr ip"
+)
+
+// Type is the type of the field's values.
+func (f Field) Type() Type {
+	switch f {
+	case IIfName, OIfName:
+		return TypeIfname
+	case Mark, CTMark:
+		return TypeMark
+	case PktType:
+		return TypePktType
+	case CTState:
+		return TypeCTState
+	case CTDirection:
+		return TypeCTDir
+	case CTStatus:
+		return TypeCTStatus
+	case EtherSrc, EtherDst:
+		return TypeEther
+	case EtherType:
+		return TypeEtherType
+	case IPSrc, IPDst, ARPSrcIP, ARPDstIP:
+		return TypeIPv4
+	case IP6Src, IP6Dst:
+		return TypeIPv6
+	case IPProto:
+		return TypeProto
+	case SrcPort, DstPort:
+		return TypeService
+	case ICMPType:
+		return TypeICMPType
+	case ICMPCode:
+		return TypeICMPCode
+	}
+	return TypeInteger
+}
+
+// Flags reports whether the field is a set of bits, of which a Match asks
+// whether any of those in Value is set.
+func (f Field) Flags() bool { return f == CTState || f == CTStatus }

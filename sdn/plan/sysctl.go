@@ -1,0 +1,39 @@
+package plan
+
+// stackSysctls are the settings of a namespace's IP stack. ip_forward comes
+// first: writing it resets the redirect settings.
+func stackSysctls(router bool) []Sysctl {
+	forward := "0"
+	if router {
+		forward = "1"
+	}
+	s := []Sysctl{
+		{Key: "net/ipv4/ip_forward", Value: forward},
+		// A router's routes need not be symmetric, and its chains decide on spoofing.
+		{Key: "net/ipv4/conf/all/rp_filter", Value: "0"},
+		{Key: "net/ipv4/conf/default/rp_filter", Value: "0"},
+		// A port answers ARP for its own address only, and only to its own subnet.
+		{Key: "net/ipv4/conf/all/arp_ignore", Value: "2"},
+		// It asks with its own address too, whatever the packet's source is: the
+		// router at the other end of a link would not answer otherwise.
+		{Key: "net/ipv4/conf/all/arp_announce", Value: "2"},
+		{Key: "net/ipv4/conf/all/send_redirects", Value: "0"},
+		{Key: "net/ipv4/conf/default/send_redirects", Value: "0"},
+		{Key: "net/ipv4/conf/all/accept_redirects", Value: "0"},
+		{Key: "net/ipv4/conf/default/accept_redirects", Value: "0"},
+		{Key: "net/ipv4/conf/all/accept_source_route", Value: "0"},
+		// Nothing but ARP is taken from an Ethernet broadcast.
+		{Key: "net/ipv4/conf/all/drop_unicast_in_l2_multicast", Value: "1"},
+		// ICMP errors carry the address of the port that the packet came in by.
+		{Key: "net/ipv4/icmp_errors_use_inbound_ifaddr", Value: "1"},
+		// Routes of equal weight share flows by addresses and ports.
+		{Key: "net/ipv4/fib_multipath_hash_policy", Value: "1", Optional: true},
+		{Key: "net/ipv6/conf/all/disable_ipv6", Value: "1", Optional: true},
+		{Key: "net/ipv6/conf/default/disable_ipv6", Value: "1", Optional: true},
+	}
+	// A new namespace has these at 1: bridged frames would pass the router's chains.
+	for _, f := range []string{"iptables", "ip6tables", "arptables"} {
+		s = append(s, Sysctl{Key: "net/bridge/bridge-nf-call-" + f, Value: "0", Optional: true})
+	}
+	return s
+}

@@ -131,3 +131,18 @@ func (d *Daemon) end(sig syscall.Signal) error {
 		return fmt.Errorf("moat did not end within 20 s of %s", sig)
 	}
 }
+
+// Running says whether a process was started and has not been ended by Stop,
+// Kill or Wait.
+func (d *Daemon) Running() bool { return d.cmd != nil && d.cmd.Process != nil }
+
+// Wait waits, at most 20 seconds, until the process ends by itself.
+func (d *Daemon) Wait() error {
+	select {
+	case err := <-d.exit:
+		d.cmd = nil
+		return err
+	case <-time.After(20 * time.Second):
+		return errors.New("moat did not end within 20 s")
+	}
+}

@@ -26,8 +26,11 @@ func NamespaceName(id DeviceID) string { return "moat-" + digits(id) }
 // of object, ID. It goes into interface aliases (at most 255 bytes) and
 // nftables comments (at most 128).
 func Stamp(installation, kind, id string) string {
-	return "moat:" + installation + ":" + kind + ":" + id
+	return StampPrefix(installation) + kind + ":" + id
 }
+
+// StampPrefix begins every stamp of an installation, and of no other.
+func StampPrefix(installation string) string { return "moat:" + installation + ":" }
 
 // Wiring says how the interface of a bound bridge port is to be made, so that
 // the engine finds nothing left to write.

@@ -1,0 +1,6 @@
+// Package node puts the parts together: it opens the store, starts the SDN
+// server, the engine and the agent as tasks of one group, and ends them in the
+// opposite order. It decides nothing about networks; each part does.
+//
+// cmd/moat alone imports it.
+package node

@@ -1,0 +1,142 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/transport"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"github.com/moatnet/moat/cmd/moat/internal/config"
+	"github.com/moatnet/moat/sdn/embedetcd"
+)
+
+// store is an open etcd, embedded or external.
+type store struct {
+	client *clientv3.Client
+	where  string       // for people: endpoints, or "embedded in DIR"
+	err    <-chan error // a failure of the embedded server; nil for an external one
+	close  func()
+}
+
+func openStore(ctx context.Context, c config.Config) (*store, error) {
+	if len(c.Etcd.Endpoints) > 0 {
+		return dialStore(ctx, c.Etcd)
+	}
+	dir := filepath.Join(c.DataDir, "etcd")
+	s, err := embedetcd.Start(ctx, embedetcd.Config{Dir: dir, QuotaBytes: c.EtcdQuota, Revisions: c.EtcdRevision})
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseForeignStore(ctx, s.Client(), c.Etcd.Prefix); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("etcd in %s: %w", dir, err)
+	}
+	return &store{client: s.Client(), where: "embedded in " + dir, err: s.Err(), close: s.Close}, nil
+}
+
+// dialTimeout bounds the first contact with an external etcd.
+const dialTimeout = 5 * time.Second
+
+func dialStore(ctx context.Context, c config.Etcd) (*store, error) {
+	cfg := clientv3.Config{Endpoints: c.Endpoints, DialTimeout: dialTimeout, Username: c.Username, Logger: zap.NewNop()}
+	var err error
+	if cfg.TLS, err = etcdTLS(c); err != nil {
+		return nil, err
+	}
+	if c.PasswordFile != "" {
+		if cfg.Password, err = readSecret(c.PasswordFile); err != nil {
+			return nil, err
+		}
+	}
+	client, err := clientv3.New(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("etcd at %s: %w", strings.Join(c.Endpoints, ","), err)
+	}
+	probe, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	if _, err := client.Get(probe, c.Prefix); err != nil {
+		_ = client.Close()
+		return nil, fmt.Errorf("etcd at %s does not answer: %w", strings.Join(c.Endpoints, ","), err)
+	}
+	return &store{client: client, where: strings.Join(c.Endpoints, ","), close: func() { _ = client.Close() }}, nil
+}
+
+func etcdTLS(c config.Etcd) (*tls.Config, error) {
+	if c.CAFile == "" && c.CertFile == "" {
+		return nil, nil
+	}
+	info := transport.TLSInfo{CertFile: c.CertFile, KeyFile: c.KeyFile, TrustedCAFile: c.CAFile}
+	t, err := info.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("etcd TLS files: %w", err)
+	}
+	return t, nil
+}
+
+// readSecret reads a file that must not be open to others.
+func readSecret(path string) (string, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("secret %s is open to others: its mode is %04o, want 0600", path, st.Mode().Perm())
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	secret := strings.TrimSpace(string(b))
+	if secret == "" {
+		return "", fmt.Errorf("secret %s is empty", path)
+	}
+	return secret, nil
+}
+
+// refuseForeignStore keeps a data directory that was copied, or mounted, from
+// another machine from being used: its topology is of interfaces elsewhere.
+func refuseForeignStore(ctx context.Context, c *clientv3.Client, prefix string) error {
+	machine, err := machineID()
+	if err != nil {
+		return err
+	}
+	key := prefix + "machine"
+	res, err := c.Txn(ctx).
+		If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
+		Then(clientv3.OpPut(key, machine)).
+		Else(clientv3.OpGet(key)).Commit()
+	if err != nil {
+		return fmt.Errorf("read the store's machine: %w", err)
+	}
+	if res.Succeeded {
+		return nil
+	}
+	kvs := res.Responses[0].GetResponseRange().Kvs
+	if len(kvs) == 1 && string(kvs[0].Value) != machine {
+		return errors.New("the store belongs to another machine; for several machines give an external etcd with --etcd-endpoints")
+	}
+	return nil
+}
+
+// machineID identifies the machine: machine-id(5), or the host's name where
+// there is none.
+func machineID() (string, error) {
+	for _, path := range []string{"/etc/machine-id", "/var/lib/dbus/machine-id"} {
+		if b, err := os.ReadFile(path); err == nil && len(strings.TrimSpace(string(b))) > 0 {
+			return strings.TrimSpace(string(b)), nil
+		}
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("identify the machine: %w", err)
+	}
+	return name, nil
+}

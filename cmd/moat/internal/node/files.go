@@ -1,0 +1,129 @@
+package node
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/cmd/moat/internal/config"
+	"github.com/moatnet/moat/sdn"
+)
+
+// lockDataDir makes sure that one daemon alone works in a data directory.
+func lockDataDir(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create data directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("data directory %s is in use by another moat; give this one its own --data-dir, --socket and --name", dir)
+		}
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// hostID is the ID of this host in the topology: random, made by the first
+// start, kept in the data directory.
+func hostID(dir string) (sdn.HostID, error) {
+	text, err := onceFile(filepath.Join(dir, "host_id"), func() (string, error) { return uuid.NewString(), nil })
+	if err != nil {
+		return "", fmt.Errorf("host ID: %w", err)
+	}
+	return sdn.ParseID[sdn.HostID](text)
+}
+
+// adminPassword is the API's password: random, made by the first start.
+func adminPassword(dir string) (string, error) {
+	text, err := onceFile(filepath.Join(dir, "admin.password"), func() (string, error) {
+		raw := make([]byte, 24)
+		if _, err := rand.Read(raw); err != nil {
+			return "", err
+		}
+		return base64.RawURLEncoding.EncodeToString(raw), nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("admin password: %w", err)
+	}
+	return text, nil
+}
+
+// onceFile reads a file of mode 0600, or writes it with what create returns.
+func onceFile(path string, create func() (string, error)) (string, error) {
+	b, err := os.ReadFile(path)
+	if err == nil && strings.TrimSpace(string(b)) != "" {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	text, err := create()
+	if err != nil {
+		return "", err
+	}
+	return text, writeAtomically(path, []byte(text+"\n"), 0o600)
+}
+
+// writeAtomically replaces a file by renaming, so that no reader sees half of
+// it, and syncs file and directory.
+func writeAtomically(path string, content []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".moat-*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if _, err := f.Write(content); err != nil {
+		_ = f.Close()
+		return err
+	}
+	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+// ConfListPath is the CNI configuration list of an installation.
+func ConfListPath(c config.Config) string {
+	return filepath.Join(c.CNIConfDir, "10-"+c.Name+".conflist")
+}
+
+// writeConfList tells container runtimes that Moat is ready.
+func writeConfList(c config.Config, mtu int) error {
+	if err := os.MkdirAll(c.CNIConfDir, 0o755); err != nil {
+		return fmt.Errorf("CNI configuration: %w", err)
+	}
+	list := map[string]any{
+		"cniVersion": "1.1.0",
+		"name":       c.Name,
+		"plugins":    []any{map[string]any{"type": "moat-cni", "socket": c.Socket, "mtu": mtu}},
+	}
+	text, err := json.MarshalIndent(list, "", "  ")
+	if err != nil {
+		return fmt.Errorf("CNI configuration: %w", err)
+	}
+	if err := writeAtomically(ConfListPath(c), append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("CNI configuration: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package node
+
+import (
+	"context"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/plan"
+)
+
+// guarded refuses, before anything is stored, what the kernel engine cannot
+// make real. Chains are checked by the topology itself, which knows their uses.
+type guarded struct{ sdn.API }
+
+func (g guarded) CreatePort(ctx context.Context, p sdn.Port) (sdn.Port, error) {
+	if err := plan.CheckPort(p); err != nil {
+		return sdn.Port{}, err
+	}
+	return g.API.CreatePort(ctx, p)
+}
+
+func (g guarded) UpdatePort(ctx context.Context, p sdn.Port) error {
+	if err := plan.CheckPort(p); err != nil {
+		return err
+	}
+	return g.API.UpdatePort(ctx, p)
+}
+
+func (g guarded) CreateRoute(ctx context.Context, r sdn.Route) (sdn.Route, error) {
+	if err := plan.CheckRoute(r); err != nil {
+		return sdn.Route{}, err
+	}
+	return g.API.CreateRoute(ctx, r)
+}

@@ -1,5 +1,10 @@
 package ipam
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Attachment is the identity of everything that is made for one interface of
 // one pod. CNI 1.1.0, section 2, calls (container ID, interface name) on a
 // network an attachment; the node is added because GC lists are a node's.
@@ -13,3 +18,18 @@ type Attachment struct {
 func (a Attachment) String() string {
 	return a.Network + "/" + a.ContainerID + "/" + a.IfName
 }
+
+// Validate returns ErrInvalid for an identity with an empty field or one that
+// does not fit into a key.
+func (a Attachment) Validate() error {
+	for _, f := range []struct{ name, value string }{
+		{"node", a.Node}, {"network", a.Network}, {"container ID", a.ContainerID}, {"interface name", a.IfName},
+	} {
+		if f.value == "" || len(f.value) > 253 || strings.ContainsFunc(f.value, unfit) {
+			return fmt.Errorf("attachment %s: %s %q: %w", a, f.name, f.value, ErrInvalid)
+		}
+	}
+	return nil
+}
+
+func unfit(r rune) bool { return r <= ' ' || r == '/' || r > '~' }

@@ -1,0 +1,94 @@
+package etcdkv
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/ipam/ledger"
+)
+
+// KV is a ledger.KV in etcd; all its keys begin with a prefix.
+type KV struct {
+	client clientv3.KV
+	prefix string
+}
+
+// New returns a KV over client with all keys below prefix, such as "/moat/".
+func New(client clientv3.KV, prefix string) *KV {
+	return &KV{client: client, prefix: strings.TrimSuffix(prefix, "/") + "/ipam/v1/"}
+}
+
+var _ ledger.KV = (*KV)(nil)
+
+// Commit implements ledger.KV. Every failure of etcd is ipam.ErrUnavailable:
+// whatever the cause, the caller does not know what was decided.
+func (k *KV) Commit(ctx context.Context, t ledger.Txn) (ledger.Result, error) {
+	res, err := k.client.Txn(ctx).If(k.conds(t.If)...).Then(k.ops(t.Then)...).Else(k.ops(t.Else)...).Commit()
+	if err != nil {
+		return ledger.Result{}, fmt.Errorf("etcd: %w: %w", ipam.ErrUnavailable, err)
+	}
+	return k.result(res.Succeeded, res.Header, res.Responses), nil
+}
+
+func (k *KV) conds(cs []ledger.Cond) []clientv3.Cmp {
+	cmps := make([]clientv3.Cmp, len(cs))
+	for i, c := range cs {
+		target := clientv3.ModRevision(k.prefix + c.Key)
+		if c.On == ledger.CreateRevision {
+			target = clientv3.CreateRevision(k.prefix + c.Key)
+		}
+		cmps[i] = clientv3.Compare(target, "=", c.Want)
+		if c.End != "" {
+			cmps[i] = cmps[i].WithRange(k.prefix + c.End)
+		}
+	}
+	return cmps
+}
+
+func (k *KV) ops(ops []ledger.Op) []clientv3.Op {
+	all := make([]clientv3.Op, len(ops))
+	for i, op := range ops {
+		all[i] = k.op(op)
+	}
+	return all
+}
+
+func (k *KV) op(op ledger.Op) clientv3.Op {
+	key := k.prefix + op.Key
+	var opts []clientv3.OpOption
+	if op.End != "" {
+		opts = append(opts, clientv3.WithRange(k.prefix+op.End))
+	}
+	switch op.Kind {
+	case ledger.OpPut:
+		return clientv3.OpPut(key, string(op.Value))
+	case ledger.OpDelete:
+		return clientv3.OpDelete(key, opts...)
+	case ledger.OpTxn:
+		return clientv3.OpTxn(k.conds(op.Txn.If), k.ops(op.Txn.Then), k.ops(op.Txn.Else))
+	default:
+		return clientv3.OpGet(key, append(opts, clientv3.WithLimit(int64(op.Limit)))...)
+	}
+}
+
+func (k *KV) result(ok bool, h *etcdserverpb.ResponseHeader, rs []*etcdserverpb.ResponseOp) ledger.Result {
+	res := ledger.Result{OK: ok, Revision: h.GetRevision(), Out: make([]ledger.Out, len(rs))}
+	for i, r := range rs {
+		if sub := r.GetResponseTxn(); sub != nil {
+			inner := k.result(sub.Succeeded, h, sub.Responses)
+			res.Out[i].Txn = &inner
+		}
+		for _, kv := range r.GetResponseRange().GetKvs() {
+			res.Out[i].Pairs = append(res.Out[i].Pairs, ledger.Pair{
+				Key: strings.TrimPrefix(string(kv.Key), k.prefix), Value: kv.Value,
+				Create: kv.CreateRevision, Mod: kv.ModRevision,
+			})
+		}
+	}
+	return res
+}

@@ -1,0 +1,3 @@
+// Package ipamtest is the suite that every ipam.Store passes. Only tests import
+// it.
+package ipamtest

@@ -1,0 +1,96 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/moatnet/moat/ipam"
+)
+
+const (
+	keyInstallation = "installation"
+	tenantsPrefix   = "tenants/"
+	subnetSlots     = "slots/subnet/"
+	transitSlots    = "slots/transit/"
+)
+
+func tenantKey(name string) string           { return tenantsPrefix + name }
+func slotKey(prefix string, slot int) string { return fmt.Sprintf("%s%08d", prefix, slot) }
+func addressesOf(tenant string) string       { return "addresses/" + tenant + "/" }
+func freedOf(tenant string) string           { return "freed/" + tenant + "/" }
+func attachmentsOf(node, network string) string {
+	if network == "" {
+		return "attachments/" + node + "/"
+	}
+	return "attachments/" + node + "/" + network + "/"
+}
+
+func attachmentKey(a ipam.Attachment) string {
+	return attachmentsOf(a.Node, a.Network) + a.ContainerID + "/" + a.IfName
+}
+
+// sortable writes an IPv4 address so that keys sort as addresses do.
+func sortable(a netip.Addr) string {
+	b := a.As4()
+	return fmt.Sprintf("%03d.%03d.%03d.%03d", b[0], b[1], b[2], b[3])
+}
+
+func unsortable(s string) (netip.Addr, error) {
+	var b [4]byte
+	if _, err := fmt.Sscanf(s, "%d.%d.%d.%d", &b[0], &b[1], &b[2], &b[3]); err != nil {
+		return netip.Addr{}, fmt.Errorf("address key %q: %w", s, ipam.ErrCorrupt)
+	}
+	return netip.AddrFrom4(b), nil
+}
+
+// span are the keys under prefix of the addresses of a subnet, from one on.
+func span(prefix string, subnet netip.Prefix, from netip.Addr) (key, end string) {
+	last := ipam.Nth(subnet, size(subnet)-1)
+	return prefix + sortable(from), prefix + sortable(last) + "\x00"
+}
+
+func size(p netip.Prefix) int { return 1 << (32 - p.Bits()) }
+
+func encode(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	return b, nil
+}
+
+// decode reads a value that carries its schema version.
+func decode(p Pair, v any, schema *int) error {
+	if err := json.Unmarshal(p.Value, v); err != nil {
+		return fmt.Errorf("read %s: %w: %w", p.Key, ipam.ErrCorrupt, err)
+	}
+	if *schema != ipam.Schema {
+		return fmt.Errorf("read %s: schema %d, this version knows %d: %w", p.Key, *schema, ipam.Schema, ipam.ErrCorrupt)
+	}
+	return nil
+}
+
+func decodeTenant(p Pair) (ipam.Tenant, error) {
+	var t ipam.Tenant
+	err := decode(p, &t, &t.Schema)
+	t.Revision = p.Mod
+	return t, err
+}
+
+func decodeRecord(p Pair) (ipam.Record, error) {
+	var r ipam.Record
+	err := decode(p, &r, &r.Schema)
+	r.Created, r.Revision = p.Create, p.Mod
+	return r, err
+}
+
+// parseAttachment reads an attachment from its key.
+func parseAttachment(key string) (ipam.Attachment, error) {
+	f := strings.Split(key, "/")
+	if len(f) != 5 {
+		return ipam.Attachment{}, fmt.Errorf("attachment key %q: %w", key, ipam.ErrCorrupt)
+	}
+	return ipam.Attachment{Node: f[1], Network: f[2], ContainerID: f[3], IfName: f[4]}, nil
+}

@@ -1,0 +1,181 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+
+	"github.com/moatnet/moat/ipam"
+)
+
+const (
+	// neighbours is how many held addresses a loser is told of.
+	neighbours = 32
+	// maxTries bounds the transactions of one Lease; each that is lost means
+	// that another node took an address in that moment.
+	maxTries = 64
+)
+
+// candidate is a place that a lease is tried with, and the revision at which
+// it was last given back (0: never, or long ago and forgotten).
+type candidate struct {
+	place int
+	rev   int64
+	asked bool // the caller named the address
+	was   bool // asked, and the picture had it as used already
+}
+
+// Lease implements ipam.Store.
+func (l *Ledger) Lease(ctx context.Context, t ipam.Tenant, r ipam.Record) (ipam.Record, error) {
+	if err := leasable(t, r); err != nil {
+		return ipam.Record{}, fmt.Errorf("lease for attachment %s: %w", r.Attachment, err)
+	}
+	p := l.picture(t, r.Subnet)
+	if err := l.load(ctx, p, t.Name, 0); err != nil {
+		return ipam.Record{}, err
+	}
+	c, err := l.candidate(ctx, p, t, r.Address)
+	for range maxTries {
+		if err != nil {
+			return ipam.Record{}, fmt.Errorf("lease for attachment %s: %w", r.Attachment, err)
+		}
+		var res Result
+		leased := filled(r, ipam.Nth(r.Subnet, c.place))
+		if res, err = l.claim(ctx, t, leased, c.rev); err != nil {
+			p.taken(c.place) // it may be: the next load tells
+			return ipam.Record{}, err
+		}
+		if res.OK {
+			p.taken(c.place)
+			leased.Created, leased.Revision = res.Revision, res.Revision
+			return leased, nil
+		}
+		c, err = l.lost(ctx, p, t, leased, c, res)
+	}
+	return ipam.Record{}, fmt.Errorf("lease for attachment %s: %d addresses taken by others in a row: %w", r.Attachment, maxTries, ipam.ErrUnavailable)
+}
+
+func leasable(t ipam.Tenant, r ipam.Record) error {
+	if err := r.Attachment.Validate(); err != nil {
+		return err
+	}
+	if t.State == ipam.TenantDeleting {
+		return stale(t)
+	}
+	if r.Address.IsValid() {
+		last := ipam.Nth(r.Subnet, size(r.Subnet)-1)
+		switch {
+		case !r.Subnet.Contains(r.Address):
+			return fmt.Errorf("address %s is not in subnet %s: %w", r.Address, r.Subnet, ipam.ErrInvalid)
+		case r.Address == r.Subnet.Addr(), r.Address == last:
+			return fmt.Errorf("address %s is subnet %s's network or broadcast address: %w", r.Address, r.Subnet, ipam.ErrInvalid)
+		case r.Address == ipam.Gateway(r.Subnet):
+			return fmt.Errorf("address %s is the gateway of subnet %s: %w", r.Address, r.Subnet, ipam.ErrInvalid)
+		}
+	}
+	return nil
+}
+
+func filled(r ipam.Record, a netip.Addr) ipam.Record {
+	r.Schema, r.State = ipam.Schema, ipam.Adding
+	r.Address, r.Gateway = a, ipam.Gateway(r.Subnet)
+	if r.PodMAC == "" {
+		r.PodMAC = ipam.MAC(a)
+	}
+	return r
+}
+
+// candidate is the requested address, or the next free one; what seems full is
+// looked at once more before it is called so.
+func (l *Ledger) candidate(ctx context.Context, p *picture, t ipam.Tenant, asked netip.Addr) (candidate, error) {
+	if asked.IsValid() {
+		c := candidate{place: placeOf(p.subnet, asked), asked: true}
+		c.rev, c.was = p.reserve(c.place)
+		return c, nil
+	}
+	for range 2 {
+		seen := p.count()
+		if place, rev, ok := p.take(l.opt.Now()); ok {
+			return candidate{place: place, rev: rev}, nil
+		}
+		if err := l.load(ctx, p, t.Name, seen); err != nil {
+			return candidate{}, err
+		}
+	}
+	return candidate{}, &ipam.ExhaustedError{
+		Pool: fmt.Sprintf("subnet %s of tenant %s", p.subnet, t.Name), Key: ipam.KeySubnetLength}
+}
+
+func (l *Ledger) claim(ctx context.Context, t ipam.Tenant, r ipam.Record, freedRev int64) (Result, error) {
+	v, err := encode(r)
+	if err != nil {
+		return Result{}, err
+	}
+	key := attachmentKey(r.Attachment)
+	address, freed := addressesOf(t.Name)+sortable(r.Address), freedOf(t.Name)+sortable(r.Address)
+	from, end := span(addressesOf(t.Name), r.Subnet, r.Address)
+	return l.commit(ctx, "lease for attachment "+r.Attachment.String(), Txn{
+		If:   []Cond{at(tenantKey(t.Name), t.Revision), absent(key), absent(address), at(freed, freedRev)},
+		Then: []Op{put(key, v), put(address, []byte(key)), del(freed)},
+		Else: []Op{get(key), get(tenantKey(t.Name)), {Kind: OpGet, Key: from, End: end, Limit: neighbours}, get(freed)},
+	})
+}
+
+// lost reads why a claim did not go through and returns what to try next.
+func (l *Ledger) lost(ctx context.Context, p *picture, t ipam.Tenant, r ipam.Record, c candidate, res Result) (candidate, error) {
+	holders := res.Out[2].Pairs
+	if kv, ok := res.Out[0].one(); ok {
+		p.giveUp(c)
+		have, err := decodeRecord(kv)
+		if err != nil {
+			return c, err
+		}
+		return c, &ipam.ExistsError{Record: have}
+	}
+	if kv, _ := res.Out[1].one(); kv.Mod != t.Revision {
+		p.giveUp(c)
+		return c, stale(t)
+	}
+	if len(holders) > 0 && holders[0].Key == addressesOf(t.Name)+sortable(r.Address) {
+		if err := p.lost(c.place, holders, !c.asked); err != nil {
+			return c, err
+		}
+		if c.asked {
+			return c, inUse(r.Address, holders[0])
+		}
+		return l.candidate(ctx, p, t, netip.Addr{})
+	}
+	return l.cooling(ctx, p, t, c, res.Out[3])
+}
+
+func inUse(a netip.Addr, kv Pair) error {
+	holder, err := parseAttachment(string(kv.Value))
+	if err != nil {
+		return err
+	}
+	return &ipam.AddressInUseError{Address: a, Holder: holder}
+}
+
+// cooling handles a free address of which this process did not know when it
+// was given back: an older one is tried again, a fresh one passed over, unless
+// the caller asked for it.
+func (l *Ledger) cooling(ctx context.Context, p *picture, t ipam.Tenant, c candidate, out Out) (candidate, error) {
+	kv, ok := out.one()
+	if !ok {
+		c.rev = 0
+		return c, nil
+	}
+	var v freedValue
+	if err := json.Unmarshal(kv.Value, &v); err != nil {
+		return c, fmt.Errorf("read %s: %w: %w", kv.Key, ipam.ErrCorrupt, err)
+	}
+	if c.asked || !l.opt.Now().Before(v.At.Add(l.opt.AddressCoolDown)) {
+		c.rev = kv.Mod
+		return c, nil
+	}
+	if err := p.cooled(c.place, kv); err != nil {
+		return c, err
+	}
+	return l.candidate(ctx, p, t, netip.Addr{})
+}

@@ -1,0 +1,150 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/moatnet/moat/ipam"
+)
+
+// Options of a Ledger; the zero value is what an installation uses.
+type Options struct {
+	// AddressCoolDown is how long an address that was given back is passed over
+	// while others are free; 0 means 30 s. When nothing else is left the one
+	// given back longest ago is leased: a refused pod is the greater harm.
+	AddressCoolDown time.Duration
+	// SlotCoolDown is how long a removed tenant's subnet and transit pair stay
+	// unused; 0 means 5 minutes. It is kept strictly.
+	SlotCoolDown time.Duration
+	// Ports is how many leases a bridge's subnet takes at most; 0 means 999,
+	// with the router's port a full bridge of 1,000.
+	Ports int
+	// Timeout bounds a single transaction where ctx allows more; 0 means 5 s.
+	Timeout time.Duration
+	// Now is the clock; nil means time.Now. Only cool-downs depend on it.
+	Now func() time.Time
+}
+
+// Ledger implements ipam.Store over a KV.
+type Ledger struct {
+	kv  KV
+	opt Options
+
+	mu       sync.Mutex
+	plan     ipam.Installation
+	pictures map[pictureKey]*picture
+}
+
+// New returns a Ledger over kv.
+func New(kv KV, opt Options) *Ledger {
+	orDefault(&opt.AddressCoolDown, 30*time.Second)
+	orDefault(&opt.SlotCoolDown, 5*time.Minute)
+	orDefault(&opt.Ports, 999)
+	orDefault(&opt.Timeout, 5*time.Second)
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	return &Ledger{kv: kv, opt: opt, pictures: map[pictureKey]*picture{}}
+}
+
+func orDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+var _ ipam.Store = (*Ledger)(nil)
+
+// Ping implements ipam.Store.
+func (l *Ledger) Ping(ctx context.Context) error {
+	_, err := l.commit(ctx, "ping", Txn{Then: []Op{get(keyInstallation)}})
+	return err
+}
+
+// EnsureInstallation implements ipam.Store.
+func (l *Ledger) EnsureInstallation(ctx context.Context, want ipam.Installation) (ipam.Installation, error) {
+	if err := want.Validate(); err != nil {
+		return ipam.Installation{}, err
+	}
+	want.Schema = ipam.Schema
+	if want.ID == "" {
+		want.ID = uuid.NewString()
+	}
+	value, err := encode(want)
+	if err != nil {
+		return ipam.Installation{}, err
+	}
+	res, err := l.commit(ctx, "record installation", Txn{
+		If:   []Cond{absent(keyInstallation)},
+		Then: []Op{put(keyInstallation, value)},
+		Else: []Op{get(keyInstallation)},
+	})
+	if err != nil {
+		return ipam.Installation{}, err
+	}
+	have := want
+	if !res.OK {
+		p, _ := res.Out[0].one()
+		have = ipam.Installation{}
+		if err := decode(p, &have, &have.Schema); err != nil {
+			return ipam.Installation{}, err
+		}
+		if err := samePlan(have, want); err != nil {
+			return ipam.Installation{}, err
+		}
+	}
+	l.mu.Lock()
+	l.plan = have
+	l.mu.Unlock()
+	return have, nil
+}
+
+func samePlan(have, want ipam.Installation) error {
+	for _, f := range []struct{ key, have, want string }{
+		{ipam.KeyName, have.Name, want.Name},
+		{ipam.KeySupernet, have.Supernet.String(), want.Supernet.String()},
+		{ipam.KeySubnetLength, fmt.Sprint(have.SubnetLength), fmt.Sprint(want.SubnetLength)},
+		{ipam.KeyTransit, have.Transit.String(), want.Transit.String()},
+	} {
+		if f.have != f.want {
+			return &ipam.ConfigError{Key: f.key, Value: f.want,
+				Reason: "this installation was set up with " + f.have + ", which cannot be changed"}
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) installation() (ipam.Installation, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.plan.ID == "" {
+		return l.plan, fmt.Errorf("the installation was not recorded: %w", ipam.ErrInvalid)
+	}
+	return l.plan, nil
+}
+
+// commit runs a transaction within the time that it may take.
+func (l *Ledger) commit(ctx context.Context, what string, t Txn) (Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.opt.Timeout)
+	defer cancel()
+	res, err := l.kv.Commit(ctx, t)
+	if err != nil {
+		return Result{}, fmt.Errorf("%s: %w", what, err)
+	}
+	return res, nil
+}
+
+// read is a transaction without conditions that only gets.
+func (l *Ledger) read(ctx context.Context, what string, ops ...Op) (Result, error) {
+	return l.commit(ctx, what, Txn{Then: ops})
+}
+
+// somewhere is a random place below n, where a loser goes on so that it does
+// not follow in the winner's steps.
+func somewhere(n int) int { return rand.IntN(n) }

@@ -1,0 +1,243 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/bits"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moatnet/moat/ipam"
+)
+
+// pictureKey tells subnets apart; the generation, because a subnet may come
+// back to a tenant of the same name.
+type pictureKey struct {
+	tenant, generation string
+	subnet             netip.Prefix
+}
+
+// picture is what this process believes to be free in one subnet. It may be
+// wrong in both directions: the transaction decides, and what it answers is
+// drawn in. Places are counted from the subnet's first address.
+type picture struct {
+	subnet   netip.Prefix
+	ports    int
+	coolDown time.Duration
+
+	loading sync.Mutex // held over a load
+
+	mu      sync.Mutex
+	loads   int
+	used    []uint64 // a bit for each place that is held, cooling or nobody's
+	held    int
+	next    int
+	pending map[int]bool  // taken here, transaction under way
+	freed   map[int]freed // given back at some time
+	cooling []int         // of those, the ones still passed over, oldest first
+}
+
+// freed is when a place was given back, and the revision that says so.
+type freed struct {
+	at  time.Time
+	rev int64
+}
+
+type freedValue struct {
+	At time.Time `json:"at"`
+}
+
+func (l *Ledger) picture(t ipam.Tenant, subnet netip.Prefix) *picture {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := pictureKey{t.Name, t.Generation, subnet}
+	p, ok := l.pictures[k]
+	if !ok {
+		p = &picture{subnet: subnet, ports: l.opt.Ports, coolDown: l.opt.AddressCoolDown, pending: map[int]bool{}}
+		l.pictures[k] = p
+	}
+	return p
+}
+
+func (l *Ledger) forget(t ipam.Tenant) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for k := range l.pictures {
+		if k.tenant == t.Name && k.generation == t.Generation {
+			delete(l.pictures, k)
+		}
+	}
+}
+
+// load reads the subnet's addresses, unless another did since the caller saw
+// the picture (seen is its count of loads then).
+func (l *Ledger) load(ctx context.Context, p *picture, tenant string, seen int) error {
+	if p.count() != seen {
+		return nil
+	}
+	p.loading.Lock()
+	defer p.loading.Unlock()
+	if p.count() != seen {
+		return nil
+	}
+	var ops []Op
+	for _, prefix := range []string{addressesOf(tenant), freedOf(tenant)} {
+		key, end := span(prefix, p.subnet, p.subnet.Addr())
+		ops = append(ops, Op{Kind: OpGet, Key: key, End: end})
+	}
+	res, err := l.read(ctx, "read addresses of tenant "+tenant, ops...)
+	if err != nil {
+		return err
+	}
+	return p.draw(res.Out[0].Pairs, res.Out[1].Pairs)
+}
+
+func (p *picture) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.loads
+}
+
+// draw starts the picture anew from what the store holds.
+func (p *picture) draw(held, given []Pair) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := size(p.subnet)
+	p.used, p.held = make([]uint64, (n+63)/64), 0
+	p.freed, p.cooling = map[int]freed{}, nil
+	for _, nobodys := range []int{0, 1, n - 1} { // network, gateway, broadcast
+		p.set(nobodys)
+	}
+	for i := n; i < len(p.used)*64; i++ {
+		p.set(i)
+	}
+	var latest int64
+	for _, kv := range held {
+		i, err := p.place(kv.Key)
+		if err != nil {
+			return err
+		}
+		p.hold(i)
+		if kv.Create > latest {
+			latest, p.next = kv.Create, i+1
+		}
+	}
+	for i := range p.pending {
+		p.hold(i)
+	}
+	for _, kv := range given {
+		if err := p.drawFreed(kv); err != nil {
+			return err
+		}
+	}
+	p.loads++
+	return nil
+}
+
+func (p *picture) drawFreed(kv Pair) error {
+	i, err := p.place(kv.Key)
+	if err != nil {
+		return err
+	}
+	var v freedValue
+	if err := json.Unmarshal(kv.Value, &v); err != nil {
+		return fmt.Errorf("read %s: %w: %w", kv.Key, ipam.ErrCorrupt, err)
+	}
+	p.cool(i, freed{v.At, kv.Mod})
+	return nil
+}
+
+func (p *picture) place(key string) (int, error) {
+	a, err := unsortable(key[strings.LastIndexByte(key, '/')+1:])
+	if err != nil {
+		return 0, err
+	}
+	if !p.subnet.Contains(a) {
+		return 0, fmt.Errorf("address key %q outside %s: %w", key, p.subnet, ipam.ErrCorrupt)
+	}
+	return placeOf(p.subnet, a), nil
+}
+
+func placeOf(subnet netip.Prefix, a netip.Addr) int {
+	x, y := a.As4(), subnet.Addr().As4()
+	n := 0
+	for i := range x {
+		n = n<<8 + int(x[i]) - int(y[i])
+	}
+	return n
+}
+
+func (p *picture) set(i int)      { p.used[i/64] |= 1 << (i % 64) }
+func (p *picture) clear(i int)    { p.used[i/64] &^= 1 << (i % 64) }
+func (p *picture) has(i int) bool { return p.used[i/64]&(1<<(i%64)) != 0 }
+
+func (p *picture) hold(i int) {
+	if !p.has(i) {
+		p.set(i)
+		p.held++
+	}
+}
+
+// cool keeps a place that was given back from being taken for a while. It is
+// drawn in order of time, so that the oldest comes first.
+func (p *picture) cool(i int, f freed) {
+	p.freed[i] = f
+	if p.has(i) {
+		return
+	}
+	p.set(i)
+	at := len(p.cooling)
+	for at > 0 && p.freed[p.cooling[at-1]].at.After(f.at) {
+		at--
+	}
+	p.cooling = append(p.cooling, 0)
+	copy(p.cooling[at+1:], p.cooling[at:])
+	p.cooling[at] = i
+}
+
+// take picks the next free place, or the one given back longest ago when there
+// is no other, and holds it for the caller. It is false when the subnet, or its
+// bridge, is full.
+func (p *picture) take(now time.Time) (place int, rev int64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.cooling) > 0 && !now.Before(p.freed[p.cooling[0]].at.Add(p.coolDown)) {
+		p.clear(p.cooling[0])
+		p.cooling = p.cooling[1:]
+	}
+	if p.held >= p.ports {
+		return 0, 0, false
+	}
+	place, ok = p.free()
+	if !ok {
+		if len(p.cooling) == 0 {
+			return 0, 0, false
+		}
+		place, p.cooling = p.cooling[0], p.cooling[1:]
+		p.clear(place)
+	}
+	p.hold(place)
+	p.pending[place] = true
+	p.next = place + 1
+	return place, p.freed[place].rev, true
+}
+
+// free is the first clear bit from next on, and once around.
+func (p *picture) free() (int, bool) {
+	n := len(p.used) * 64
+	start := p.next % n
+	for k := 0; k <= len(p.used); k++ {
+		w := (start/64 + k) % len(p.used)
+		word := ^p.used[w]
+		if k == 0 {
+			word &= ^uint64(0) << (start % 64)
+		}
+		if word != 0 {
+			return w*64 + bits.TrailingZeros64(word), true
+		}
+	}
+	return 0, false
+}

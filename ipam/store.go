@@ -1,0 +1,70 @@
+package ipam
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps all of it. Each method that changes something is one transaction
+// (a few more when others are faster); it returns within ctx's deadline, with
+// ErrUnavailable when the store did not answer.
+type Store interface {
+	TenantStore
+	AttachmentStore
+
+	// EnsureInstallation records the address plan, or compares it with the one
+	// that is recorded; a difference is a *ConfigError. want.ID is used only by
+	// the first. It comes before all other calls.
+	EnsureInstallation(ctx context.Context, want Installation) (Installation, error)
+	// Ping returns nil when the store answers.
+	Ping(ctx context.Context) error
+}
+
+// TenantStore is the part of Store about tenants.
+type TenantStore interface {
+	// ClaimTenant returns the tenant's record, made with a subnet and a transit
+	// pair of its own if there was none: the slots that its name hashes to,
+	// else the next free ones. All who claim at once get the same record. Errors: ErrExhausted.
+	ClaimTenant(ctx context.Context, c Claim) (Tenant, error)
+	// Tenant returns a record. Errors: ErrNotFound.
+	Tenant(ctx context.Context, name string) (Tenant, error)
+	// Tenants lists all records ordered by name.
+	Tenants(ctx context.Context) ([]Tenant, error)
+	// AddSubnet gives t a further subnet on the bridge and puts it back into
+	// TenantBuilding. Errors: ErrStale, ErrExhausted.
+	AddSubnet(ctx context.Context, t Tenant, bridge string) (Tenant, error)
+	// MarkReady records that t was built as b. If another did so already it
+	// returns that record. Errors: ErrStale.
+	MarkReady(ctx context.Context, t Tenant, b Built) (Tenant, error)
+	// MarkDeleting makes the record a tombstone: no lease is given any more.
+	// Errors: ErrStale; ErrInUse while an address is leased.
+	MarkDeleting(ctx context.Context, t Tenant) (Tenant, error)
+	// DropTenant removes a tombstone and hands its slots back, which are free
+	// again after a cool-down. Repeated, it succeeds.
+	DropTenant(ctx context.Context, t Tenant) error
+}
+
+// AttachmentStore is the part of Store about attachments and their leases.
+type AttachmentStore interface {
+	// Lease records r, in state Adding, with the next free address of r.Subnet
+	// or with r.Address if that is set; an empty r.PodMAC becomes MAC(address).
+	// t is the tenant's record that r was planned from. Errors: *ExistsError
+	// when the attachment has a record; ErrStale when t is not current;
+	// *AddressInUseError; *ExhaustedError; ErrInvalid for an address that no
+	// pod may have.
+	Lease(ctx context.Context, t Tenant, r Record) (Record, error)
+	// TakeOver makes owner the owner of r. Errors: ErrStale, ErrNotFound.
+	TakeOver(ctx context.Context, r Record, owner string, deadline time.Time) (Record, error)
+	// Confirm turns records from Adding to Added, each as given, in one
+	// transaction; one that changed or went meanwhile is left alone.
+	Confirm(ctx context.Context, rs []Record) error
+	// Release ends r and its lease. It succeeds when r has ended already, and
+	// leaves alone a later record of the same attachment.
+	Release(ctx context.Context, r Record) error
+	// Attachment returns a record. Errors: ErrNotFound.
+	Attachment(ctx context.Context, a Attachment) (Record, error)
+	// Attachments lists a node's records, of one network unless network is "".
+	Attachments(ctx context.Context, node, network string) ([]Record, error)
+	// TenantAttachments lists the attachments that hold an address of a tenant.
+	TenantAttachments(ctx context.Context, tenant string) ([]Attachment, error)
+}

@@ -8,7 +8,7 @@ import (
 )
 
 // Statement is one part of a rule: Match, Vmap, SetMark, Counter, Verdict,
-// Reject, NAT, NATMap or Masquerade.
+// Reject, NAT, NATMap, Masquerade or Unknown.
 type Statement interface {
 	fmt.Stringer
 	statement()
@@ -207,3 +207,11 @@ func (n NATMap) String() string {
 }
 
 func (Masquerade) String() string { return "masquerade" }
+
+// Unknown stands for something found in the kernel that the model does not
+// cover, and that is therefore not Moat's. It is never wanted.
+type Unknown struct{ What string }
+
+func (Unknown) statement() {}
+
+func (u Unknown) String() string { return "# unknown: " + u.What }

@@ -3,8 +3,10 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 )
 
@@ -52,4 +54,29 @@ func TestReferenceConfigurationHoldsTheDefaults(t *testing.T) {
 	require.Equal(t, want, fromFile)
 	_, err = fromFile.Valid()
 	require.NoError(t, err)
+}
+
+func TestFlagsWinOverTheFile(t *testing.T) {
+	f := filepath.Join(t.TempDir(), "moat.yaml")
+	require.NoError(t, os.WriteFile(f, []byte("name: a\nmtu: 1400\netcd: {endpoints: [x]}\n"), 0o600))
+	set := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags := AddFlags(set)
+	require.NoError(t, set.Parse([]string{"--config", f, "--name", "b", "--etcd-endpoints", "y,z"}))
+	c, err := flags.Config()
+	require.NoError(t, err)
+	require.Equal(t, "b", c.Name)
+	require.Equal(t, 1400, c.MTU)
+	require.Equal(t, []string{"y", "z"}, c.Etcd.Endpoints)
+	require.Equal(t, "/moat/", c.Etcd.Prefix)
+}
+
+// The README shows the reference configuration without its heading.
+func TestReadmeShowsTheReferenceConfiguration(t *testing.T) {
+	reference, err := os.ReadFile("../../../../examples/moat.yaml")
+	require.NoError(t, err)
+	_, keys, found := strings.Cut(string(reference), "\n\n")
+	require.True(t, found)
+	readme, err := os.ReadFile("../../../../README.md")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "```yaml\n"+keys+"```")
 }

@@ -1,0 +1,107 @@
+package layers
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/moatnet/moat/"
+
+// allowed lists, for each package or tree ("name/..."), which of ours it may
+// import directly outside its tests. cmd wires everything and is not listed.
+var allowed = map[string][]string{
+	"sdn":               {},
+	"sdn/wire":          {"sdn"},
+	"sdn/client":        {"sdn", "sdn/wire"},
+	"sdn/server":        {"sdn", "sdn/wire"},
+	"sdn/sdntest":       {"sdn", "sdn/wire", "sdn/client", "sdn/server", "sdn/topology"},
+	"sdn/topology/...":  {"sdn", "sdn/topology/..."},
+	"sdn/embedetcd":     {},
+	"sdn/nft":           {},
+	"sdn/nftnl":         {"sdn/nft"},
+	"sdn/filter":        {"sdn", "sdn/nft"},
+	"sdn/plan":          {"sdn", "sdn/nft", "sdn/filter"},
+	"sdn/dataplane/...": {"sdn", "sdn/plan", "sdn/nft", "sdn/nftnl", "sdn/dataplane/..."},
+	"ipam/...":          {"ipam/..."},
+	"netns":             {},
+	"tenant":            {"sdn", "ipam"},
+}
+
+// banned lists what must be in no package's dependencies, however far away.
+var banned = map[string][]string{
+	"sdn/plan":   {"github.com/vishvananda/netlink", "github.com/google/nftables", "go.etcd.io/etcd/", "net/http"},
+	"sdn/filter": {"github.com/vishvananda/netlink", "github.com/google/nftables", "go.etcd.io/etcd/", "net/http"},
+	"sdn/server": {"github.com/vishvananda/netlink", "github.com/google/nftables", "go.etcd.io/etcd/"},
+	"tenant":     {"github.com/vishvananda/netlink", "github.com/google/nftables", "go.etcd.io/etcd/", "net/http"},
+	"netns":      {"github.com/google/nftables", "go.etcd.io/etcd/", "net/http"},
+}
+
+type goPackage struct {
+	ImportPath    string
+	Imports, Deps []string
+}
+
+func list(t *testing.T) []goPackage {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", module+"...").Output()
+	require.NoError(t, err)
+	var all []goPackage
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for dec.More() {
+		var p goPackage
+		require.NoError(t, dec.Decode(&p))
+		all = append(all, p)
+	}
+	require.Greater(t, len(all), len(allowed), "go list found the module's packages")
+	return all
+}
+
+func matches(pattern, name string) bool {
+	tree, isTree := strings.CutSuffix(pattern, "/...")
+	return name == pattern || isTree && (name == tree || strings.HasPrefix(name, tree+"/"))
+}
+
+func rule(name string) ([]string, bool) {
+	for pattern, may := range allowed {
+		if matches(pattern, name) {
+			return may, true
+		}
+	}
+	return nil, false
+}
+
+func TestPackagesImportOnlyWhatTheirLayerMay(t *testing.T) {
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if strings.HasPrefix(name, "cmd/") || strings.HasPrefix(name, "examples") {
+			continue
+		}
+		may, known := rule(name)
+		if !known {
+			t.Errorf("%s stands in no layer: add it to the table here and to docs/architecture.md", name)
+		}
+		for _, imported := range p.Imports {
+			ours, is := strings.CutPrefix(imported, module)
+			if is && !slices.ContainsFunc(may, func(m string) bool { return matches(m, ours) }) {
+				t.Errorf("%s imports %s, which its layer may not", name, ours)
+			}
+		}
+	}
+}
+
+func TestNoPackageReachesWhatItsLayerBans(t *testing.T) {
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		for _, ban := range banned[name] {
+			for _, dep := range p.Deps {
+				if strings.HasPrefix(dep, ban) {
+					t.Errorf("%s depends on %s", name, dep)
+				}
+			}
+		}
+	}
+}

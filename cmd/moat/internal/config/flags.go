@@ -1,0 +1,77 @@
+package config
+
+import "github.com/spf13/pflag"
+
+// Flags are the command-line flags of the keys; what is given there wins over
+// the file.
+type Flags struct {
+	set  *pflag.FlagSet
+	raw  Raw
+	file string
+}
+
+// AddFlags defines the flags in set.
+func AddFlags(set *pflag.FlagSet) *Flags {
+	f := &Flags{set: set, raw: Defaults()}
+	set.StringVar(&f.file, "config", "", "configuration file (YAML); flags win over it")
+	bind(set, &f.raw)
+	return f
+}
+
+// Config is the valid configuration of defaults, file and flags.
+func (f *Flags) Config() (Config, error) {
+	if f.file == "" {
+		return f.raw.Valid()
+	}
+	raw, err := Defaults().ReadFile(f.file)
+	if err != nil {
+		return Config{}, err
+	}
+	over := pflag.NewFlagSet("", pflag.ContinueOnError)
+	bind(over, &raw)
+	f.set.Visit(func(given *pflag.Flag) {
+		known := over.Lookup(given.Name)
+		if known == nil || err != nil {
+			return
+		}
+		if list, ok := given.Value.(pflag.SliceValue); ok {
+			err = known.Value.(pflag.SliceValue).Replace(list.GetSlice())
+			return
+		}
+		err = known.Value.Set(given.Value.String())
+	})
+	if err != nil {
+		return Config{}, err
+	}
+	return raw.Valid()
+}
+
+func bind(set *pflag.FlagSet, r *Raw) {
+	set.StringVar(&r.Name, "name", r.Name, "name of the installation")
+	set.StringVar(&r.DataDir, "data-dir", r.DataDir, "directory of embedded etcd, password and tombstones")
+	set.StringVar(&r.Socket, "socket", r.Socket, "unix socket where moat-cni finds the daemon")
+	set.StringVar(&r.Listen, "listen", r.Listen, "address of the REST API")
+	set.StringVar(&r.CNIConfDir, "cni-conf-dir", r.CNIConfDir, `directory for the CNI configuration list; "" writes none`)
+	set.StringVar(&r.Node, "node", r.Node, "name of this node; default: the host's name")
+	set.StringVar(&r.Supernet, "supernet", r.Supernet, "network that tenants' subnets are carved from")
+	set.IntVar(&r.TenantPrefix, "tenant-prefix", r.TenantPrefix, "prefix length of a tenant's subnet")
+	set.StringVar(&r.TransitPool, "transit-pool", r.TransitPool, "network of the links between routers")
+	set.StringSliceVar(&r.NoNAT, "no-nat", r.NoNAT, "further destinations that keep the pod's source address")
+	set.IntVar(&r.MTU, "mtu", r.MTU, "bytes, for every device; 0: that of the default route's interface")
+	set.StringVar(&r.Uplink, "uplink", r.Uplink, "real interface for the provider router; default: a veth pair to the host")
+	set.StringVar(&r.NetnsDir, "netns-dir", r.NetnsDir, "where routers' namespaces are pinned")
+	set.StringSliceVar(&r.Etcd.Endpoints, "etcd-endpoints", r.Etcd.Endpoints, "external etcd; default: an embedded one")
+	set.StringVar(&r.Etcd.CAFile, "etcd-ca", r.Etcd.CAFile, "etcd's CA certificates (PEM file)")
+	set.StringVar(&r.Etcd.CertFile, "etcd-cert", r.Etcd.CertFile, "client certificate for etcd (PEM file)")
+	set.StringVar(&r.Etcd.KeyFile, "etcd-key", r.Etcd.KeyFile, "key of --etcd-cert (PEM file)")
+	set.StringVar(&r.Etcd.Username, "etcd-user", r.Etcd.Username, "etcd user")
+	set.StringVar(&r.Etcd.PasswordFile, "etcd-password-file", r.Etcd.PasswordFile, "file (0600) with the etcd user's password")
+	set.StringVar(&r.Etcd.Prefix, "etcd-prefix", r.Etcd.Prefix, "prefix of all of Moat's keys")
+	set.StringSliceVar(&r.Endpoint.URLs, "endpoint", r.Endpoint.URLs, "another REST API than the daemon's own")
+	set.StringVar(&r.Endpoint.Username, "user", r.Endpoint.Username, "user at --endpoint")
+	set.StringVar(&r.Endpoint.PasswordFile, "password-file", r.Endpoint.PasswordFile, "file (0600) with that user's password")
+	set.StringVar(&r.Endpoint.Project, "project", r.Endpoint.Project, "project at --endpoint (X-Auth-Project)")
+	set.StringVar(&r.Endpoint.CAFile, "endpoint-ca", r.Endpoint.CAFile, "CA certificates of --endpoint (PEM file)")
+	set.StringVar(&r.Log.Format, "log-format", r.Log.Format, "text or json")
+	set.StringVar(&r.Log.Level, "log-level", r.Log.Level, "debug, info, warn or error")
+}

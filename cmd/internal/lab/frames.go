@@ -1,0 +1,76 @@
+package lab
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Wire is a packet(7) socket on one interface: it sends and sees whole Ethernet
+// frames, whatever the namespace's own stack thinks of them.
+type Wire struct {
+	fd    int
+	index int
+}
+
+// Tap opens a Wire on an interface inside the namespace.
+func (n *Namespace) Tap(name string) (*Wire, error) {
+	w := &Wire{}
+	err := n.Do(func() error {
+		ifi, err := net.InterfaceByName(name)
+		if err != nil {
+			return err
+		}
+		all := htons(unix.ETH_P_ALL)
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(all))
+		if err != nil {
+			return err
+		}
+		w.fd, w.index = fd, ifi.Index
+		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: ifi.Index})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tap %s in %s: %w", name, n.Name, err)
+	}
+	return w, nil
+}
+
+func htons(v uint16) uint16 { return v<<8 | v>>8 }
+
+// Close closes the socket.
+func (w *Wire) Close() error { return unix.Close(w.fd) }
+
+// Send puts a frame on the wire.
+func (w *Wire) Send(frame []byte) error {
+	return unix.Sendto(w.fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: w.index})
+}
+
+// Collect returns the frames that others sent, until the time is up.
+func (w *Wire) Collect(during time.Duration) ([][]byte, error) {
+	var frames [][]byte
+	buf := make([]byte, 65536)
+	for deadline := time.Now().Add(during); ; {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return frames, nil
+		}
+		tv := unix.NsecToTimeval(left.Nanoseconds())
+		if err := unix.SetsockoptTimeval(w.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
+			return nil, err
+		}
+		size, from, err := unix.Recvfrom(w.fd, buf, 0)
+		switch err {
+		case nil:
+		case unix.EAGAIN, unix.EINTR:
+			continue
+		default:
+			return nil, err
+		}
+		if ll, ok := from.(*unix.SockaddrLinklayer); ok && ll.Pkttype == unix.PACKET_OUTGOING {
+			continue
+		}
+		frames = append(frames, append([]byte(nil), buf[:size]...))
+	}
+}

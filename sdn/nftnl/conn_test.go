@@ -127,15 +127,15 @@ func everyStatement() nft.Table {
 				rule(nft.Goto("sub")),
 			}},
 			{Name: "sub"},
-			{Name: "dst", Base: &nft.Base{Type: nft.NATChain, Hook: nft.Prerouting, Priority: -100, Policy: nft.PolicyAccept}, Rules: []nft.Rule{
+			{Name: "translate-dst", Base: &nft.Base{Type: nft.NATChain, Hook: nft.Prerouting, Priority: -100, Policy: nft.PolicyAccept}, Rules: []nft.Rule{
 				rule(eq(nft.IPProto, nft.Uint8(6)), nft.NAT{Kind: nft.DNAT, From: addr("10.2.0.1"), To: addr("10.2.0.9"), PortFrom: 8080, PortTo: 8080}),
 				rule(nft.NATMap{Kind: nft.DNAT, Field: nft.IPDst, Map: "one-to-one"}),
 			}},
-			{Name: "fwd", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Forward, Priority: 0, Policy: nft.PolicyDrop}, Rules: []nft.Rule{
+			{Name: "forwarding", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Forward, Priority: 0, Policy: nft.PolicyDrop}, Rules: []nft.Rule{
 				rule(eq(nft.OIfName, nft.Iface("moat2")), nft.Reject{Code: 0}), rule(nft.Accept())}},
-			{Name: "in", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Input, Priority: 5, Policy: nft.PolicyDrop}},
-			{Name: "out", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Output, Priority: 0, Policy: nft.PolicyAccept}},
-			{Name: "src", Base: &nft.Base{Type: nft.NATChain, Hook: nft.Postrouting, Priority: 100, Policy: nft.PolicyAccept}, Rules: []nft.Rule{
+			{Name: "incoming", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Input, Priority: 5, Policy: nft.PolicyDrop}},
+			{Name: "outgoing", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Output, Priority: 0, Policy: nft.PolicyAccept}},
+			{Name: "translate-src", Base: &nft.Base{Type: nft.NATChain, Hook: nft.Postrouting, Priority: 100, Policy: nft.PolicyAccept}, Rules: []nft.Rule{
 				rule(eq(nft.IPProto, nft.Uint8(17)), nft.NAT{Kind: nft.SNAT, From: addr("10.3.0.1"), To: addr("10.3.0.1"), PortFrom: 1024, PortTo: 65535}),
 				rule(nft.NAT{Kind: nft.SNAT, From: addr("10.3.0.1"), To: addr("10.3.0.4")}),
 				rule(nft.NATMap{Kind: nft.SNAT, Field: nft.IPSrc, Map: "one-to-one"}),
@@ -149,7 +149,7 @@ func bridgeTable() nft.Table {
 	eq := func(f nft.Field, v nft.Value) nft.Match { return nft.Match{Field: f, Value: v} }
 	net8 := netip.MustParsePrefix("10.0.0.0/8")
 	return nft.Table{Family: nft.Bridge, Name: prefixed("bridge"), Chains: []nft.Chain{
-		{Name: "fwd", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Forward, Priority: -200, Policy: nft.PolicyAccept}, Rules: []nft.Rule{
+		{Name: "forwarding", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Forward, Priority: -200, Policy: nft.PolicyAccept}, Rules: []nft.Rule{
 			nft.NewRule(eq(nft.EtherType, nft.Uint16(0x0806)), eq(nft.ARPOperation, nft.Uint16(1)), eq(nft.ARPSrcIP, nft.Addr(addr("10.0.0.1"))), nft.Drop()),
 			nft.NewRule(eq(nft.EtherType, nft.Uint16(0x0806)), nft.Match{Field: nft.ARPDstIP, Mask: nft.PrefixMask(net8), Value: nft.Addr(net8.Addr())}, nft.Drop()),
 			nft.NewRule(eq(nft.EtherType, nft.Uint16(0x0800)), nft.Match{Field: nft.IPFragment, Mask: nft.Uint16(0x3fff), Value: nft.Uint16(0)}, nft.Drop()),

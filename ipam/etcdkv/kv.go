@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/moatnet/moat/ipam"
@@ -32,7 +31,7 @@ func (k *KV) Commit(ctx context.Context, t ledger.Txn) (ledger.Result, error) {
 	if err != nil {
 		return ledger.Result{}, fmt.Errorf("etcd: %w: %w", ipam.ErrUnavailable, err)
 	}
-	return k.result(res.Succeeded, res.Header, res.Responses), nil
+	return k.result(res, res.Header.GetRevision()), nil
 }
 
 func (k *KV) conds(cs []ledger.Cond) []clientv3.Cmp {
@@ -76,11 +75,11 @@ func (k *KV) op(op ledger.Op) clientv3.Op {
 	}
 }
 
-func (k *KV) result(ok bool, h *etcdserverpb.ResponseHeader, rs []*etcdserverpb.ResponseOp) ledger.Result {
-	res := ledger.Result{OK: ok, Revision: h.GetRevision(), Out: make([]ledger.Out, len(rs))}
-	for i, r := range rs {
+func (k *KV) result(t *clientv3.TxnResponse, revision int64) ledger.Result {
+	res := ledger.Result{OK: t.Succeeded, Revision: revision, Out: make([]ledger.Out, len(t.Responses))}
+	for i, r := range t.Responses {
 		if sub := r.GetResponseTxn(); sub != nil {
-			inner := k.result(sub.Succeeded, h, sub.Responses)
+			inner := k.result((*clientv3.TxnResponse)(sub), revision)
 			res.Out[i].Txn = &inner
 		}
 		for _, kv := range r.GetResponseRange().GetKvs() {

@@ -1,0 +1,82 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/sdn"
+)
+
+// fault makes an error of the Service: what was being done and to whom, the
+// cause in words, the code that the cause calls for, and what to do about it.
+func (m *Manager) fault(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	code, details := classify(err)
+	var known *Error
+	if errors.As(err, &known) {
+		code, details = known.Code, known.Details
+		if err == error(known) {
+			return &Error{Code: code, Msg: what + ": " + known.Msg, Details: details, Err: known.Err}
+		}
+	}
+	return &Error{Code: code, Msg: fmt.Sprintf("%s: %v", what, err), Details: details, Err: err}
+}
+
+// class is a kind of cause with its code.
+type class struct {
+	is      error
+	code    Code
+	details string
+}
+
+// classes, the more telling cause first.
+func classes() []class {
+	return []class{
+		{ipam.ErrExhausted, CodePoolExhausted, "delete pods or tenants that are not needed, or set up the installation with a larger pool"},
+		{ipam.ErrInUse, CodeTenantDenied, "delete its pods first, or delete it by force"},
+		{sdn.ErrUnauthorized, CodeSDNRefused, "check user and password of the SDN API"},
+		{sdn.ErrForbidden, CodeSDNRefused, "the SDN's user must be an administrator"},
+		{sdn.ErrInvalid, CodeSDNRefused, "the SDN does not take this input"},
+		{sdn.ErrUnsupported, CodeSDNRefused, "this engine cannot express it"},
+		{context.DeadlineExceeded, CodeTryAgain, "not done in time; it is tried again"},
+		{context.Canceled, CodeTryAgain, "the call was given up"},
+		{ipam.ErrUnavailable, CodeTryAgain, "check that etcd is running and can be reached"},
+		{sdn.ErrUnavailable, CodeTryAgain, "check that the SDN API is running and can be reached"},
+		{ipam.ErrStale, CodeTryAgain, "others changed the tenant at the same moment"},
+		{sdn.ErrNotFound, CodeTryAgain, "the topology was changed at the same moment, or by hand"},
+		{sdn.ErrConflict, CodeTryAgain, "is the engine of this host running?"},
+		{ipam.ErrInvalid, CodeInvalidConfig, ""},
+		{ipam.ErrCorrupt, CodeStore, "was it written by another version of Moat?"},
+	}
+}
+
+func classify(err error) (Code, string) {
+	var held *ipam.AddressInUseError
+	if errors.As(err, &held) {
+		return CodeAddressInUse, "ask for another address, or for none"
+	}
+	var config *ipam.ConfigError
+	if errors.As(err, &config) {
+		return CodeInvalidConfig, "correct the configuration, or use another name for another installation"
+	}
+	var other *differs
+	if errors.As(err, &other) {
+		return CodeSDNRefused, "delete the object, or change it back"
+	}
+	for _, c := range classes() {
+		if errors.Is(err, c.is) {
+			return c.code, c.details
+		}
+	}
+	return CodeIO, ""
+}
+
+// passing reports whether a call failed for something that may pass.
+func passing(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == CodeTryAgain
+}

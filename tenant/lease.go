@@ -1,0 +1,122 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/sdn"
+)
+
+// lease records the attachment with an address of the tenant's: the requested
+// one, or the next of the subnet that had room last, of the others, of a new
+// one, in that order.
+func (m *Manager) lease(ctx context.Context, n *network, r AttachRequest) (ipam.Record, error) {
+	if len(r.IPs) == 1 {
+		i := slices.IndexFunc(n.record.Subnets, func(s ipam.Subnet) bool { return s.Prefix.Contains(r.IPs[0]) })
+		if i < 0 {
+			return ipam.Record{}, fmt.Errorf("requested address %s is in none of the tenant's subnets %s: %w",
+				r.IPs[0], prefixes(n.record.Subnets), ipam.ErrInvalid)
+		}
+		return m.leaseIn(ctx, n, i, r)
+	}
+	for range 3 {
+		count := len(n.record.Subnets)
+		first := int(n.hint.Load())
+		for k := range count {
+			i := (first + k) % count
+			rec, err := m.leaseIn(ctx, n, i, r)
+			if !errors.Is(err, ipam.ErrExhausted) {
+				n.hint.Store(int32(i))
+				return rec, err
+			}
+		}
+		var err error
+		if n, err = m.extend(ctx, n); err != nil {
+			return ipam.Record{}, fmt.Errorf("subnets %s are full: %w", prefixes(n.record.Subnets), err)
+		}
+	}
+	return ipam.Record{}, fmt.Errorf("subnets %s fill faster than new ones come: %w", prefixes(n.record.Subnets), ipam.ErrStale)
+}
+
+func prefixes(subnets []ipam.Subnet) (ps []netip.Prefix) {
+	for _, s := range subnets {
+		ps = append(ps, s.Prefix)
+	}
+	return ps
+}
+
+func (m *Manager) leaseIn(ctx context.Context, n *network, i int, r AttachRequest) (ipam.Record, error) {
+	rec, err := m.plan(ctx, n, n.record.Subnets[i], r)
+	if err != nil {
+		return ipam.Record{}, err
+	}
+	return m.opt.Store.Lease(ctx, n.record, rec)
+}
+
+// plan is an attachment's record with everything that is to be made for it but
+// the address.
+func (m *Manager) plan(ctx context.Context, n *network, s ipam.Subnet, r AttachRequest) (ipam.Record, error) {
+	port := n.names.pod(s.Bridge, r.Attachment)
+	w, err := m.opt.Engine.Wiring(ctx, sdn.BridgeID(s.Bridge), port)
+	if err != nil {
+		return ipam.Record{}, op(fmt.Sprintf("ask for the wiring of bridge %s", s.Bridge), err)
+	}
+	deadline, _ := ctx.Deadline()
+	rec := ipam.Record{
+		Attachment: r.Attachment, Owner: m.opt.Instance, Deadline: deadline.Add(cleanup).UTC().Round(time.Millisecond),
+		Tenant: n.record.Name, Generation: n.record.Generation,
+		PodNamespace: r.Pod.Namespace, PodName: r.Pod.Name, PodUID: r.Pod.UID,
+		Subnet: s.Prefix, MTU: m.mtu(r, w), PodNetns: r.NetnsPath, PodMAC: r.MAC,
+		Bridge: s.Bridge, Port: string(port), Host: string(m.opt.Host),
+		HostNS: w.Namespace, Master: w.Master, HostName: w.Interface, HostAlias: w.Alias, HostMAC: hostMAC(port),
+		Routes: append([]netip.Prefix{everywhere}, r.Routes...),
+	}
+	if len(r.IPs) == 1 {
+		rec.Address = r.IPs[0]
+	}
+	return rec, nil
+}
+
+func (m *Manager) mtu(r AttachRequest, w sdn.Wiring) int {
+	switch {
+	case r.MTU != 0:
+		return r.MTU
+	case w.MTU != 0:
+		return w.MTU
+	default:
+		return m.opt.MTU
+	}
+}
+
+// bound is the bridge port of a record.
+func bound(rec ipam.Record) sdn.Port {
+	return sdn.Port{
+		ID: sdn.PortID(rec.Port), Kind: sdn.BridgePort, Device: sdn.DeviceID(rec.Bridge), AdminStateUp: true,
+		Host: sdn.HostID(rec.Host), Interface: rec.HostName,
+	}
+}
+
+// wire is the veth pair of a record; the pod's namespace is not in it.
+func wire(rec ipam.Record) PodWire {
+	return PodWire{
+		HostNS: rec.HostNS, Master: rec.Master, HostName: rec.HostName, HostAlias: rec.HostAlias,
+		PodName: rec.IfName, PodMAC: rec.PodMAC, HostMAC: rec.HostMAC, MTU: rec.MTU,
+		Addresses: []netip.Prefix{netip.PrefixFrom(rec.Address, rec.Subnet.Bits())},
+		Gateway:   rec.Gateway, Routes: rec.Routes,
+	}
+}
+
+// answer is what Attach says of a record that is fulfilled.
+func answer(rec ipam.Record) Attached {
+	w := wire(rec)
+	return Attached{
+		Host:      Interface{Name: rec.HostName, MAC: rec.HostMAC, MTU: rec.MTU, Sandbox: rec.HostNS},
+		Pod:       Interface{Name: rec.IfName, MAC: rec.PodMAC, MTU: rec.MTU, Sandbox: rec.PodNetns},
+		Addresses: w.Addresses, Gateway: w.Gateway, Routes: w.Routes,
+	}
+}

@@ -1,0 +1,137 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/sdn"
+)
+
+// Uplink is a real interface that the provider router has instead of a veth
+// pair to the host.
+type Uplink struct {
+	Interface string       // on the host
+	Address   netip.Prefix // of the provider router on it
+	Gateway   netip.Addr   // next hop to the outside
+}
+
+// Options of a Manager. API, Store, Engine, Pods, Node and Host are required.
+type Options struct {
+	API    sdn.API
+	Store  ipam.Store
+	Engine Engine
+	Pods   Pods
+
+	Plan ipam.Installation // zero: ipam.Defaults("moat")
+	Node string            // name of this node in attachments
+	Host sdn.HostID        // what pods' ports are bound to
+
+	// Uplink of the provider router; without an interface it is a veth pair to
+	// the host, in the first /30 of the transit pool.
+	Uplink Uplink
+	// TunnelAddress is this host's end of tunnels; zero: the host's first IPv4
+	// address, or the uplink's far end.
+	TunnelAddress netip.Addr
+	// NoNAT lists further destinations, such as the Service range, that see
+	// pods' own addresses.
+	NoNAT []netip.Prefix
+	MTU   int // bytes, the installation's; 0: what the engine says of each port
+
+	// TombstoneDir keeps, across restarts, what could not be detached; "": in
+	// memory only.
+	TombstoneDir string
+	// Instance tells this agent from others and from its former selves; "":
+	// random.
+	Instance string
+	// Patience bounds an Attach or Detach whose ctx has no deadline; 0: 30 s.
+	Patience time.Duration
+	Log      *slog.Logger // nil discards
+}
+
+// Manager implements Service over an SDN and a store.
+type Manager struct {
+	opt  Options
+	keep keeper
+	log  *slog.Logger
+
+	busy    locks[ipam.Attachment]
+	tenants locks[sdn.TenantID]
+	tombs   *tombstones
+	status  statusCache
+	running atomic.Bool
+
+	confirming sync.Mutex
+	unsure     []ipam.Record // made here, not yet confirmed
+
+	mu       sync.Mutex
+	base     *base
+	networks map[sdn.TenantID]*network
+	suspects map[sdn.TenantID]bool // forgotten because their objects were found wanting
+}
+
+var _ Service = (*Manager)(nil)
+
+// cleanup is how long undoing may take after a call's own time is over.
+const cleanup = 15 * time.Second
+
+// New checks the options and reads the tombstones. It talks to nobody.
+func New(o Options) (*Manager, error) {
+	if o.Plan.Name == "" && !o.Plan.Supernet.IsValid() {
+		o.Plan = ipam.Defaults("moat")
+	}
+	if err := o.Plan.Validate(); err != nil {
+		return nil, err
+	}
+	if err := (ipam.Attachment{Node: o.Node, Network: "n", ContainerID: "c", IfName: "i"}).Validate(); err != nil {
+		return nil, fmt.Errorf("node name: %w", err)
+	}
+	if _, err := sdn.ParseID[sdn.HostID](string(o.Host)); err != nil {
+		return nil, fmt.Errorf("host ID: %w", err)
+	}
+	for _, p := range o.NoNAT {
+		if !p.IsValid() || !p.Addr().Is4() || p != p.Masked() {
+			return nil, fmt.Errorf("prefix without NAT %s: %w", p, ipam.ErrInvalid)
+		}
+	}
+	if u := o.Uplink; u.Interface != "" && (!u.Address.IsValid() || !u.Gateway.IsValid() || !u.Address.Contains(u.Gateway)) {
+		return nil, fmt.Errorf("uplink %s: gateway %s is not in %s: %w", u.Interface, u.Gateway, u.Address, ipam.ErrInvalid)
+	}
+	if o.Instance == "" {
+		o.Instance = uuid.NewString()
+	}
+	if o.Patience == 0 {
+		o.Patience = 30 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	tombs, err := openTombstones(o.TombstoneDir)
+	if err != nil {
+		return nil, err
+	}
+	return &Manager{
+		opt: o, keep: keeper{o.API}, log: o.Log, tombs: tombs,
+		networks: map[sdn.TenantID]*network{}, suspects: map[sdn.TenantID]bool{},
+	}, nil
+}
+
+// patient gives ctx a deadline if it has none.
+func (m *Manager) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, m.opt.Patience)
+}
+
+// afterwards is for undoing: it goes on when the call's ctx has ended.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), cleanup)
+}

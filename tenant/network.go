@@ -1,0 +1,191 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/sdn"
+)
+
+// network is what this process remembers of a tenant's network, so that an
+// attach needs no look at the record. It never changes but for the hint; a
+// newer one takes its place.
+type network struct {
+	record ipam.Tenant
+	names  names
+	hint   atomic.Int32 // the subnet that had room last
+}
+
+// EnsureTenant makes a tenant's network, or completes it, comparing every
+// object. It may be repeated, by anyone, at any time.
+func (m *Manager) EnsureTenant(ctx context.Context, tenant sdn.TenantID) (Network, error) {
+	ctx, cancel := m.patient(ctx)
+	defer cancel()
+	var err error
+	if err = validTenant(tenant); err == nil {
+		m.suspect(tenant, nil)
+		if _, err = m.network(ctx, tenant); err == nil {
+			return m.ShowTenant(ctx, tenant)
+		}
+	}
+	return Network{}, m.fault(fmt.Sprintf("set up the network of tenant %q", tenant), err)
+}
+
+// network returns the memory of a tenant's network; without one it claims the
+// record and makes what is missing.
+func (m *Manager) network(ctx context.Context, tenant sdn.TenantID) (*network, error) {
+	if n, _ := m.remembered(tenant); n != nil {
+		return n, nil
+	}
+	unlock, err := m.tenants.lock(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	for {
+		n, rebuild := m.remembered(tenant)
+		if n != nil {
+			return n, nil
+		}
+		b, err := m.ensureBase(ctx, rebuild)
+		if err != nil {
+			return nil, err
+		}
+		n, err = m.ensure(ctx, b, tenant, rebuild)
+		if !errors.Is(err, ipam.ErrStale) || ctx.Err() != nil {
+			return n, err
+		}
+	}
+}
+
+func (m *Manager) ensure(ctx context.Context, b *base, tenant sdn.TenantID, rebuild bool) (*network, error) {
+	rec, err := m.claim(ctx, b, tenant)
+	if err != nil {
+		return nil, err
+	}
+	if rec.State == ipam.TenantDeleting {
+		// Whoever deletes it may be gone; finish that, and claim anew.
+		if err := m.finishDelete(ctx, b, rec); err != nil {
+			return nil, err
+		}
+		return nil, ipam.ErrStale
+	}
+	return m.complete(ctx, b, rec, rebuild)
+}
+
+func (m *Manager) claim(ctx context.Context, b *base, tenant sdn.TenantID) (ipam.Tenant, error) {
+	generation := uuid.NewString()
+	n, err := newNames(b.plan.ID, string(tenant), generation)
+	if err != nil {
+		return ipam.Tenant{}, err
+	}
+	return m.opt.Store.ClaimTenant(ctx, ipam.Claim{Tenant: string(tenant), Generation: generation, Bridge: string(n.bridge(0))})
+}
+
+// complete makes what a record says and remembers it. A network that was built
+// to the present wording is taken as it is, unless rebuild is set.
+func (m *Manager) complete(ctx context.Context, b *base, rec ipam.Tenant, rebuild bool) (*network, error) {
+	n, err := newNames(b.plan.ID, rec.Name, rec.Generation)
+	if err != nil {
+		return nil, err
+	}
+	l := b.around.layout(n, rec)
+	built := l.built()
+	if rebuild || rec.State != ipam.TenantReady || rec.Built.Digest != built.Digest {
+		if err := m.build(ctx, l); err != nil {
+			return nil, err
+		}
+		if err := m.retire(ctx, rec.Built, built); err != nil {
+			return nil, err
+		}
+		ready, err := m.opt.Store.MarkReady(ctx, rec, built)
+		if errors.Is(err, ipam.ErrStale) {
+			return nil, errors.Join(err, m.overtaken(ctx, b, rec))
+		}
+		if err != nil {
+			return nil, err
+		}
+		rec = ready
+	}
+	net := &network{record: rec, names: n}
+	net.hint.Store(int32(len(rec.Subnets) - 1))
+	m.remember(net)
+	return net, nil
+}
+
+// overtaken clears away what was built for a tenant that was deleted meanwhile,
+// by someone who could not know of it.
+func (m *Manager) overtaken(ctx context.Context, b *base, rec ipam.Tenant) error {
+	have, err := m.opt.Store.Tenant(ctx, rec.Name)
+	if err == nil && have.Generation == rec.Generation {
+		return nil
+	}
+	if err != nil && !errors.Is(err, ipam.ErrNotFound) {
+		return err
+	}
+	return m.removeObjects(ctx, b, rec)
+}
+
+// remembered returns what is known of a tenant; suspect says that nothing is,
+// because its objects were found wanting.
+func (m *Manager) remembered(tenant sdn.TenantID) (n *network, suspect bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.networks[tenant], m.suspects[tenant]
+}
+
+func (m *Manager) remember(n *network) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	tenant := sdn.TenantID(n.record.Name)
+	m.networks[tenant] = n
+	delete(m.suspects, tenant)
+}
+
+// forget drops the memory of a tenant, if it is still the given one or if none
+// is given: its record is read again.
+func (m *Manager) forget(tenant sdn.TenantID, old *network) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old == nil || m.networks[tenant] == old {
+		delete(m.networks, tenant)
+	}
+}
+
+// suspect is forget, and all objects are looked at again too.
+func (m *Manager) suspect(tenant sdn.TenantID, old *network) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old == nil || m.networks[tenant] == old {
+		delete(m.networks, tenant)
+		m.suspects[tenant] = true
+	}
+}
+
+// extend gives a tenant, whose subnets are all full, a further one. If another
+// did so meanwhile that one is taken.
+func (m *Manager) extend(ctx context.Context, old *network) (*network, error) {
+	tenant := sdn.TenantID(old.record.Name)
+	unlock, err := m.tenants.lock(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if n, _ := m.remembered(tenant); n != old && n != nil {
+		return n, nil
+	}
+	b := m.known()
+	if b == nil {
+		return nil, ipam.ErrStale
+	}
+	rec, err := m.opt.Store.AddSubnet(ctx, old.record, string(old.names.bridge(len(old.record.Subnets))))
+	if err != nil {
+		return nil, err
+	}
+	return m.complete(ctx, b, rec, false)
+}

@@ -1,0 +1,165 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/moatnet/moat/ipam"
+)
+
+const (
+	confirmEvery = time.Second      // a batch of confirmations, one write
+	finishEvery  = 5 * time.Second  // tombstones
+	sweepEvery   = 30 * time.Second // leftovers of agents that are gone
+	aloneBudget  = time.Second      // for tombstones, on a call, when Run does not run
+)
+
+// Run does what no caller waits for, until ctx ends: it confirms attachments,
+// finishes tombstones and sweeps what dead agents left half made.
+//
+// An attachment is confirmed (Adding to Added) after Attach has answered, many
+// in one write, so that an ADD pays one durable write for its record and not
+// two. What a kill in between leaves behind is a record in state Adding that
+// says everything; the next agent knows the attachment by it, and the sweep
+// turns it into Added, or undoes it, by the facts: the port, its binding, the
+// veth pair.
+func (m *Manager) Run(ctx context.Context) error {
+	m.running.Store(true)
+	defer m.running.Store(false)
+	m.sweepAndLog(ctx)
+	confirm, finish, sweep := time.NewTicker(confirmEvery), time.NewTicker(finishEvery), time.NewTicker(sweepEvery)
+	defer confirm.Stop()
+	defer finish.Stop()
+	defer sweep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := afterwards(ctx)
+			defer cancel()
+			return m.Confirm(last)
+		case <-confirm.C:
+			if err := m.Confirm(ctx); err != nil && ctx.Err() == nil {
+				m.log.Warn("confirm attachments", "error", err)
+			}
+		case <-finish.C:
+			if err := m.Finish(ctx); err != nil && ctx.Err() == nil {
+				m.log.Warn("finish what was to be detached", "error", err)
+			}
+		case <-sweep.C:
+			m.sweepAndLog(ctx)
+		}
+	}
+}
+
+func (m *Manager) sweepAndLog(ctx context.Context) {
+	if err := m.Sweep(ctx); err != nil && ctx.Err() == nil {
+		m.log.Warn("sweep attachments that were left half made", "error", err)
+	}
+}
+
+func (m *Manager) confirmLater(rec ipam.Record) {
+	m.confirming.Lock()
+	defer m.confirming.Unlock()
+	m.unsure = append(m.unsure, rec)
+}
+
+// Confirm writes that the attachments made since the last time are complete.
+func (m *Manager) Confirm(ctx context.Context) error {
+	m.confirming.Lock()
+	rs := m.unsure
+	m.unsure = nil
+	m.confirming.Unlock()
+	if len(rs) == 0 {
+		return nil
+	}
+	err := m.opt.Store.Confirm(ctx, rs)
+	if err != nil {
+		m.confirming.Lock()
+		m.unsure = append(rs, m.unsure...)
+		m.confirming.Unlock()
+	}
+	return err
+}
+
+// Finish detaches what has a tombstone. It goes on after errors and joins them.
+func (m *Manager) Finish(ctx context.Context) error {
+	return m.finish(ctx, ipam.Attachment{})
+}
+
+// finish leaves out one attachment, whose lock the caller holds.
+func (m *Manager) finish(ctx context.Context, except ipam.Attachment) error {
+	var errs []error
+	for _, a := range m.tombs.list() {
+		if a == except || ctx.Err() != nil {
+			continue
+		}
+		unlock, err := m.busy.lock(ctx, a)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if m.tombs.has(a) {
+			errs = append(errs, m.detach(ctx, a))
+		}
+		unlock()
+	}
+	return errors.Join(errs...)
+}
+
+// finishIfAlone is for a process that does not Run, such as a plugin that is
+// its own agent: the next call finishes what an earlier one could not.
+func (m *Manager) finishIfAlone(ctx context.Context, except ipam.Attachment) {
+	if m.running.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, aloneBudget)
+	defer cancel()
+	if err := m.finish(ctx, except); err != nil {
+		m.log.Warn("finish what was to be detached", "error", err)
+	}
+}
+
+// Sweep settles the attachments of this node that an agent which is gone left
+// in state Adding: complete ones are confirmed, others undone. An agent counts
+// as gone when its deadline has passed.
+func (m *Manager) Sweep(ctx context.Context) error {
+	rs, err := m.opt.Store.Attachments(ctx, m.opt.Node, "")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, rec := range rs {
+		if rec.State == ipam.Adding && rec.Owner != m.opt.Instance && time.Now().After(rec.Deadline) {
+			errs = append(errs, m.settle(ctx, rec))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Manager) settle(ctx context.Context, rec ipam.Record) error {
+	unlock, err := m.busy.lock(ctx, rec.Attachment)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// Taking it over first keeps others, and an owner that is not gone after
+	// all, from settling it too.
+	rec, err = m.opt.Store.TakeOver(ctx, rec, m.opt.Instance, time.Now().Add(cleanup))
+	if errors.Is(err, ipam.ErrStale) || errors.Is(err, ipam.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = m.facts(ctx, rec, func(*PodWire) {})
+	if unknown(err) {
+		return err
+	}
+	if err != nil {
+		m.log.Info("attachment was left half made; it is undone", "attachment", rec.Attachment.String(), "error", err)
+		return m.detach(ctx, rec.Attachment)
+	}
+	m.confirmLater(rec)
+	return nil
+}

@@ -1,0 +1,128 @@
+package tenant
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/moatnet/moat/ipam"
+)
+
+// tombstones are the attachments that are to be detached and could not be yet,
+// a file each (mode 0600) so that they outlive the process.
+type tombstones struct {
+	dir string
+
+	mu  sync.Mutex
+	all map[ipam.Attachment]bool
+}
+
+const tombstoneSuffix = ".json"
+
+// openTombstones reads what a directory holds, which is made if it is not
+// there. With no directory they live in memory.
+func openTombstones(dir string) (*tombstones, error) {
+	t := &tombstones{dir: dir, all: map[ipam.Attachment]bool{}}
+	if dir == "" {
+		return t, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create directory of tombstones: %w", err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read tombstones: %w", err)
+	}
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), tombstoneSuffix) {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("read tombstone: %w", err)
+		}
+		var a ipam.Attachment
+		if err := json.Unmarshal(b, &a); err != nil {
+			return nil, fmt.Errorf("read tombstone %s: %w", f.Name(), err)
+		}
+		t.all[a] = true
+	}
+	return t, nil
+}
+
+func (t *tombstones) file(a ipam.Attachment) string {
+	sum := sha256.Sum256([]byte(a.Node + "/" + a.String()))
+	return filepath.Join(t.dir, hex.EncodeToString(sum[:])+tombstoneSuffix)
+}
+
+// add notes an attachment. The file appears whole or not at all, and is synced:
+// the caller is about to say that it was noted.
+func (t *tombstones) add(a ipam.Attachment) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all[a] {
+		return nil
+	}
+	if t.dir != "" {
+		if err := t.write(a); err != nil {
+			return fmt.Errorf("note tombstone of %s: %w", a, err)
+		}
+	}
+	t.all[a] = true
+	return nil
+}
+
+func (t *tombstones) write(a ipam.Attachment) error {
+	b, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(t.dir, "new-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), t.file(a))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+func (t *tombstones) remove(a ipam.Attachment) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.all[a] {
+		return nil
+	}
+	if t.dir != "" {
+		if err := os.Remove(t.file(a)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove tombstone of %s: %w", a, err)
+		}
+	}
+	delete(t.all, a)
+	return nil
+}
+
+func (t *tombstones) has(a ipam.Attachment) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.all[a]
+}
+
+func (t *tombstones) list() (as []ipam.Attachment) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for a := range t.all {
+		as = append(as, a)
+	}
+	return as
+}

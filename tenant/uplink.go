@@ -1,0 +1,13 @@
+package tenant
+
+import "github.com/moatnet/moat/sdn"
+
+// UplinkPort is the ID of the provider router's uplink port in an installation:
+// an engine needs it before the port is made.
+func UplinkPort(installation string) (sdn.PortID, error) {
+	n, err := newNames(installation, "", "")
+	if err != nil {
+		return "", err
+	}
+	return id[sdn.PortID](n, roleUplink), nil
+}

@@ -1,0 +1,56 @@
+package netns
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	arpFrameSize  = 42
+	arpEthernet   = 1
+	arpRequest    = 1
+	etherTypeARP  = 0x0806
+	etherTypeIPv4 = 0x0800
+)
+
+// announce broadcasts a gratuitous ARP request for each IPv4 address of the
+// pod's end (RFC 5227, section 3). Whoever still knows the address by the MAC of
+// the pod that had it before learns the new one, and the bridge learns the port.
+func announce(v Veth, made Made) error {
+	fd, err := socketIn(v.PodNS, unix.AF_PACKET, unix.SOCK_RAW, 0)
+	if err != nil {
+		return fmt.Errorf("announce addresses: %w", err)
+	}
+	defer unix.Close(fd)
+	to := &unix.SockaddrLinklayer{Ifindex: made.PodIndex, Halen: etherAddrBytes}
+	for _, p := range v.Addresses {
+		if !p.Addr().Is4() {
+			continue
+		}
+		if err := unix.Sendto(fd, gratuitousARP(made.PodMAC, p.Addr()), 0, to); err != nil {
+			return fmt.Errorf("announce %s: %w", p.Addr(), err)
+		}
+	}
+	return nil
+}
+
+func gratuitousARP(mac net.HardwareAddr, addr netip.Addr) []byte {
+	everyone := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	ip := addr.AsSlice()
+	f := make([]byte, 0, arpFrameSize)
+	f = append(f, everyone...)
+	f = append(f, mac...)
+	f = binary.BigEndian.AppendUint16(f, etherTypeARP)
+	f = binary.BigEndian.AppendUint16(f, arpEthernet)
+	f = binary.BigEndian.AppendUint16(f, etherTypeIPv4)
+	f = append(f, etherAddrBytes, byte(len(ip)))
+	f = binary.BigEndian.AppendUint16(f, arpRequest)
+	f = append(f, mac...)
+	f = append(f, ip...)
+	f = append(f, make([]byte, etherAddrBytes)...)
+	return append(f, ip...)
+}

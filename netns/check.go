@@ -1,0 +1,163 @@
+package netns
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// dumpAttempts is how often a dump is begun again because the tables changed
+// under it.
+const dumpAttempts = 10
+
+// Check returns nil when everything Make made of v is there: both ends, up and
+// each other's peer, the host end on its bridge with its alias, the pod's
+// addresses and routes. MAC and MTU are compared only where v gives them, for a
+// later plugin of the chain may change them. What differs is an ErrMissing.
+func Check(ctx context.Context, v Veth) error {
+	if err := check(ctx, v); err != nil {
+		return fmt.Errorf("check veth %s for the pod's %s: %w", v.HostName, v.PodName, err)
+	}
+	return nil
+}
+
+func check(ctx context.Context, v Veth) error {
+	w, err := connect(v)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	hostEnd, err := checkHostEnd(ctx, w.host, v)
+	if err != nil {
+		return err
+	}
+	podEnd, err := findLink(ctx, w.pod, v.PodName)
+	if err != nil {
+		return err
+	}
+	if err := checkEnd(podEnd, v.PodName, v.PodMAC, v.MTU); err != nil {
+		return err
+	}
+	if podEnd.peer != hostEnd.index || hostEnd.peer != podEnd.index {
+		return fmt.Errorf("%s and %s are not each other's peers: %w", v.HostName, v.PodName, ErrMissing)
+	}
+	return errors.Join(checkAddresses(ctx, w.pod, v, podEnd.index), checkRoutes(ctx, w.pod, v, podEnd.index))
+}
+
+func checkHostEnd(ctx context.Context, host *conn, v Veth) (*link, error) {
+	end, err := findLink(ctx, host, v.HostName)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkEnd(end, v.HostName, v.HostMAC, v.MTU); err != nil {
+		return nil, err
+	}
+	if end.alias != v.HostAlias {
+		return nil, fmt.Errorf("%s has alias %q: %w", v.HostName, end.alias, ErrForeign)
+	}
+	master, err := findMaster(ctx, host, v.Master)
+	if errors.Is(err, unix.ENODEV) {
+		return nil, fmt.Errorf("bridge %s is gone: %w", v.Master, ErrMissing)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if master != nil && end.master != master.index {
+		return nil, fmt.Errorf("%s is not on bridge %s: %w", v.HostName, v.Master, ErrMissing)
+	}
+	return end, nil
+}
+
+func checkEnd(end *link, name string, mac net.HardwareAddr, mtu int) error {
+	switch {
+	case end == nil:
+		return fmt.Errorf("interface %s is gone: %w", name, ErrMissing)
+	case !end.up:
+		return fmt.Errorf("interface %s is down: %w", name, ErrMissing)
+	case mac != nil && !bytes.Equal(mac, end.mac):
+		return fmt.Errorf("interface %s has MAC %s, not %s: %w", name, end.mac, mac, ErrMissing)
+	case mtu > 0 && mtu != end.mtu:
+		return fmt.Errorf("interface %s has MTU %d, not %d: %w", name, end.mtu, mtu, ErrMissing)
+	}
+	return nil
+}
+
+func checkAddresses(ctx context.Context, pod *conn, v Veth, index int) error {
+	list, err := pod.dump(ctx, newRequest(unix.RTM_GETADDR, unix.NLM_F_DUMP, unix.IfAddrmsg{}))
+	if err != nil {
+		return fmt.Errorf("list addresses: %w", err)
+	}
+	have := make(map[netip.Prefix]bool)
+	for _, m := range list {
+		if m.kind != unix.RTM_NEWADDR || len(m.body) < unix.SizeofIfAddrmsg || int(number(m.body[4:])) != index {
+			continue
+		}
+		a := attributes(m.body, unix.SizeofIfAddrmsg)
+		local := a[unix.IFA_LOCAL]
+		if local == nil { // IPv6 addresses without a peer have IFA_ADDRESS alone
+			local = a[unix.IFA_ADDRESS]
+		}
+		if addr, ok := netip.AddrFromSlice(local); ok {
+			have[netip.PrefixFrom(addr, int(m.body[1]))] = true
+		}
+	}
+	var missing error
+	for _, p := range v.Addresses {
+		if !have[p] {
+			missing = errors.Join(missing, fmt.Errorf("address %s of %s: %w", p, v.PodName, ErrMissing))
+		}
+	}
+	return missing
+}
+
+func checkRoutes(ctx context.Context, pod *conn, v Veth, index int) error {
+	list, err := pod.dump(ctx, newRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP, unix.RtMsg{}))
+	if err != nil {
+		return fmt.Errorf("list routes: %w", err)
+	}
+	have := make(map[netip.Prefix]bool)
+	for _, m := range list {
+		if m.kind != unix.RTM_NEWROUTE || len(m.body) < unix.SizeofRtMsg {
+			continue
+		}
+		a := attributes(m.body, unix.SizeofRtMsg)
+		gateway, _ := netip.AddrFromSlice(a[unix.RTA_GATEWAY])
+		if gateway != v.Gateway || int(number(a[unix.RTA_OIF])) != index {
+			continue
+		}
+		dst, ok := netip.AddrFromSlice(a[unix.RTA_DST])
+		if !ok {
+			dst = netip.PrefixFrom(v.Gateway, 0).Masked().Addr()
+		}
+		have[netip.PrefixFrom(dst, int(m.body[1]))] = true
+	}
+	var missing error
+	for _, dst := range destinations(v) {
+		if !have[dst] {
+			missing = errors.Join(missing, fmt.Errorf("route to %s via %s: %w", dst, v.Gateway, ErrMissing))
+		}
+	}
+	return missing
+}
+
+// dump returns the whole of a table, read again if it changed meanwhile.
+func (c *conn) dump(ctx context.Context, r *request) ([]message, error) {
+	for range dumpAttempts {
+		answers, err := c.exchange(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if answers[0].err != nil {
+			return nil, answers[0].err
+		}
+		if !answers[0].torn {
+			return answers[0].messages, nil
+		}
+	}
+	return nil, unix.EINTR
+}

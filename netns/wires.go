@@ -1,0 +1,64 @@
+package netns
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// wires are the sockets into both namespaces of a pair.
+type wires struct {
+	hostNS *os.File // nil: the caller's own
+	host   *conn
+	pod    *conn
+	master *link // the bridge; nil: none
+}
+
+func connect(v Veth) (wires, error) {
+	if v.PodNS == nil {
+		return wires{}, fmt.Errorf("no pod namespace given: %w", ErrNoNamespace)
+	}
+	var w wires
+	var err error
+	if w.hostNS, err = openNamespace(v.HostNS); err != nil {
+		return wires{}, err
+	}
+	if w.host, err = dial(w.hostNS); err != nil {
+		w.close()
+		return wires{}, err
+	}
+	if w.pod, err = dial(v.PodNS); err != nil {
+		w.close()
+		return wires{}, err
+	}
+	return w, nil
+}
+
+func (w wires) close() {
+	if w.pod != nil {
+		w.pod.close()
+	}
+	if w.host != nil {
+		w.host.close()
+	}
+	if w.hostNS != nil {
+		w.hostNS.Close()
+	}
+}
+
+// findMaster returns the bridge, or nil when there is to be none.
+func findMaster(ctx context.Context, host *conn, name string) (*link, error) {
+	if name == "" {
+		return nil, nil
+	}
+	master, err := findLink(ctx, host, name)
+	if err == nil && master == nil {
+		err = unix.ENODEV
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bridge %s: %w", name, err)
+	}
+	return master, nil
+}

@@ -127,7 +127,7 @@ func (u URIs) Port(p sdn.Port) Port {
 	d.InboundFilter = link(u, Chains, p.InboundFilter)
 	d.OutboundFilter = link(u, Chains, p.OutboundFilter)
 	if d.RouterPort != nil {
-		d.PeeringTable = u.text(Routers, string(p.Device), Ports, id, peeringTable)
+		d.PeeringTable = u.text(Routers, string(p.Device), Ports, id, PeeringTable)
 	}
 	return d
 }

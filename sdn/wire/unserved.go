@@ -2,17 +2,19 @@ package wire
 
 // Sub-collections that links point to and this API does not serve yet.
 const (
-	bgpNetworks  = "bgp_networks"
-	bgpPeers     = "bgp_peers"
-	peeringTable = "peering_table"
-	vxlanPorts   = "vxlan_ports"
-	dhcp         = "dhcp"
-	dhcpV6       = "dhcpV6"
-	macTable     = "mac_table"
-	arpTable     = "arp_table"
-	vlans        = "vlans"
-	portGroups   = "port_groups"
+	bgpNetworks = "bgp_networks"
+	bgpPeers    = "bgp_peers"
+	vxlanPorts  = "vxlan_ports"
+	dhcp        = "dhcp"
+	dhcpV6      = "dhcpV6"
+	macTable    = "mac_table"
+	arpTable    = "arp_table"
+	vlans       = "vlans"
+	portGroups  = "port_groups"
 )
+
+// PeeringTable lies below a router's port and is not served either.
+const PeeringTable = "peering_table"
 
 // UnservedBelow lists, for each collection, the segments below an object of it
 // that belong to the dialect and are not served.

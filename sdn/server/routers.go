@@ -1,0 +1,90 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/wire"
+)
+
+const kindRouter = "Router"
+
+// tenantOf reads the query parameter that narrows a list.
+func tenantOf(c *call) sdn.TenantID {
+	return sdn.TenantID(c.URL.Query().Get(wire.TenantQuery))
+}
+
+// named words an ErrNotFound about the object that the path names.
+func named(err error, kind, id string) error {
+	if errors.Is(err, sdn.ErrNotFound) {
+		return missing(kind, id)
+	}
+	return err
+}
+
+func (s *server) registerRouters() {
+	one, many := own(wire.RouterV3), lists(wire.RouterV3)
+	s.handle("/"+wire.Routers, map[string]operation{
+		http.MethodGet:  {gives: many, do: s.listRouters},
+		http.MethodPost: {takes: one, gives: one, do: s.createRouter},
+	})
+	s.handle("/"+wire.Routers+"/{id}", map[string]operation{
+		http.MethodGet:    {gives: one, do: s.getRouter},
+		http.MethodPut:    {takes: one, do: s.putRouter},
+		http.MethodDelete: {do: s.deleteRouter},
+	})
+}
+
+func (s *server) listRouters(c *call) (answer, error) {
+	rs, err := s.api.Routers(c.Context(), tenantOf(c))
+	return shown(rs, err, c.uris.Router)
+}
+
+func (s *server) createRouter(c *call) (answer, error) {
+	r, err := wire.ParseRouter(c.body)
+	if err != nil {
+		return answer{}, err
+	}
+	r, err = s.api.CreateRouter(c.Context(), r)
+	if err != nil {
+		return answer{}, err
+	}
+	d := c.uris.Router(r)
+	return created(d.URI, d), nil
+}
+
+func (s *server) router(c *call) (sdn.Router, error) {
+	id, err := pathID[sdn.RouterID](c, "id", kindRouter)
+	if err != nil {
+		return sdn.Router{}, err
+	}
+	r, err := s.api.Router(c.Context(), id)
+	return r, named(err, kindRouter, string(id))
+}
+
+func (s *server) getRouter(c *call) (answer, error) {
+	r, err := s.router(c)
+	return ok(c.uris.Router(r)), err
+}
+
+func (s *server) putRouter(c *call) (answer, error) {
+	id, err := pathID[sdn.RouterID](c, "id", kindRouter)
+	if err != nil {
+		return answer{}, err
+	}
+	r, err := wire.ParseRouter(c.body)
+	if err != nil {
+		return answer{}, err
+	}
+	r.ID = id
+	return noContent(s.api.UpdateRouter(c.Context(), r))
+}
+
+func (s *server) deleteRouter(c *call) (answer, error) {
+	id, err := pathID[sdn.RouterID](c, "id", kindRouter)
+	if err != nil {
+		return answer{}, err
+	}
+	return gone(s.api.DeleteRouter(c.Context(), id))
+}

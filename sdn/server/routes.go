@@ -1,0 +1,66 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/wire"
+)
+
+const kindRoute = "Route"
+
+func (s *server) registerRoutes() {
+	one, many := own(wire.RouteV1), lists(wire.RouteV1)
+	s.handle("/"+wire.Routers+"/{id}/"+wire.Routes, map[string]operation{
+		http.MethodGet:  {gives: many, do: s.listRoutes},
+		http.MethodPost: {takes: one, gives: one, do: s.createRoute},
+	})
+	s.handle("/"+wire.Routes+"/{id}", map[string]operation{
+		http.MethodGet:    {gives: one, do: s.getRoute},
+		http.MethodDelete: {do: s.deleteRoute},
+	})
+}
+
+func (s *server) listRoutes(c *call) (answer, error) {
+	r, err := s.router(c)
+	if err != nil {
+		return answer{}, err
+	}
+	routes, err := s.api.Routes(c.Context(), r.ID)
+	return shown(routes, err, c.uris.Route)
+}
+
+func (s *server) createRoute(c *call) (answer, error) {
+	router, err := s.router(c)
+	if err != nil {
+		return answer{}, err
+	}
+	r, err := wire.ParseRoute(c.body)
+	if err != nil {
+		return answer{}, err
+	}
+	r.Router = router.ID
+	r, err = s.api.CreateRoute(c.Context(), r)
+	if err != nil {
+		return answer{}, err
+	}
+	d := c.uris.Route(r)
+	return created(d.URI, d), nil
+}
+
+func (s *server) getRoute(c *call) (answer, error) {
+	id, err := pathID[sdn.RouteID](c, "id", kindRoute)
+	if err != nil {
+		return answer{}, err
+	}
+	r, err := s.api.Route(c.Context(), id)
+	return ok(c.uris.Route(r)), named(err, kindRoute, string(id))
+}
+
+func (s *server) deleteRoute(c *call) (answer, error) {
+	id, err := pathID[sdn.RouteID](c, "id", kindRoute)
+	if err != nil {
+		return answer{}, err
+	}
+	return gone(s.api.DeleteRoute(c.Context(), id))
+}

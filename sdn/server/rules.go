@@ -1,0 +1,74 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/wire"
+)
+
+const kindRule = "Rule"
+
+func (s *server) registerRules() {
+	one, many := own(wire.RuleV2), lists(wire.RuleV2)
+	s.handle("/"+wire.Chains+"/{id}/"+wire.Rules, map[string]operation{
+		http.MethodGet:  {gives: many, do: s.listRules},
+		http.MethodPost: {takes: one, gives: one, do: s.createRule},
+	})
+	s.handle("/"+wire.Rules+"/{id}", map[string]operation{
+		http.MethodGet:    {gives: one, do: s.getRule},
+		http.MethodDelete: {do: s.deleteRule},
+	})
+}
+
+func (s *server) listRules(c *call) (answer, error) {
+	chain, err := s.chain(c)
+	if err != nil {
+		return answer{}, err
+	}
+	rs, err := s.api.Rules(c.Context(), chain.ID)
+	return shown(rs, err, c.uris.Rule)
+}
+
+func (s *server) createRule(c *call) (answer, error) {
+	chain, err := s.chain(c)
+	if err != nil {
+		return answer{}, err
+	}
+	r, err := wire.ParseRule(c.body)
+	if err != nil {
+		return answer{}, err
+	}
+	if r.ID == "" {
+		r.ID = sdn.NewID[sdn.RuleID]()
+	}
+	r.Chain = chain.ID
+	stored, err := s.api.CreateRule(c.Context(), r)
+	if errors.Is(err, sdn.ErrUnsupported) {
+		return answer{}, fmt.Errorf("%s rule %s of chain %s: %w", r.Type, r.ID, chain.ID, err)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	d := c.uris.Rule(stored)
+	return created(d.URI, d), nil
+}
+
+func (s *server) getRule(c *call) (answer, error) {
+	id, err := pathID[sdn.RuleID](c, "id", kindRule)
+	if err != nil {
+		return answer{}, err
+	}
+	r, err := s.api.Rule(c.Context(), id)
+	return ok(c.uris.Rule(r)), named(err, kindRule, string(id))
+}
+
+func (s *server) deleteRule(c *call) (answer, error) {
+	id, err := pathID[sdn.RuleID](c, "id", kindRule)
+	if err != nil {
+		return answer{}, err
+	}
+	return noContent(named(s.api.DeleteRule(c.Context(), id), kindRule, string(id)))
+}

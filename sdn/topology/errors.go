@@ -1,0 +1,36 @@
+package topology
+
+import (
+	"fmt"
+
+	"github.com/moatnet/moat/sdn"
+)
+
+// refusal is an error with a text of the API's contract, word for word, and
+// its kind.
+type refusal struct {
+	text string
+	kind error
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.kind }
+
+func refuse(kind error, format string, args ...any) error {
+	return &refusal{fmt.Sprintf(format, args...), kind}
+}
+
+// typeName is what the API calls a kind of object in its error texts.
+var typeName = map[sdn.Kind]string{
+	sdn.KindRouter: "Router", sdn.KindBridge: "Bridge", sdn.KindPort: "Port", sdn.KindRoute: "Route",
+	sdn.KindChain: "Chain", sdn.KindRule: "Rule", sdn.KindHost: "Host", sdn.KindTunnelZone: "TunnelZone",
+	kindMember: "TunnelZoneHost",
+}
+
+func missing[ID ~string](kind sdn.Kind, id ID) error {
+	return refuse(sdn.ErrNotFound, "There is no %s with ID %s.", typeName[kind], id)
+}
+
+func exists[ID ~string](kind sdn.Kind, id ID) error {
+	return refuse(sdn.ErrExists, "There is already a %s with ID %s.", typeName[kind], id)
+}

@@ -1,0 +1,174 @@
+package topology
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/moatnet/moat/sdn"
+)
+
+const (
+	// stepSize bounds the writes of one step of a deletion; etcd allows 128
+	// operations in a transaction, and one object adds at most three.
+	stepSize = 100
+	// sweepEvery is how often deletions that others left unfinished are looked
+	// for; whoever marked something is given that long to finish it.
+	sweepEvery = 10 * time.Second
+)
+
+// erase deletes an object on which others may hang. The marking decides; what
+// follows removes what nobody sees any more.
+func (s *state) erase(ctx context.Context, kind sdn.Kind, id string, guard func(x *txn) error) error {
+	_, err := s.write(ctx, func(x *txn) error {
+		if err := need(x, kind, id); err != nil {
+			return err
+		}
+		if err := guard(x); err != nil {
+			return err
+		}
+		x.mark(kind, id)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.erased(ctx, key{kind, id})
+	return nil
+}
+
+// erased finishes a deletion that has been decided. When it can not now,
+// someone will later: the object is gone already.
+func (s *state) erased(ctx context.Context, k key) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if err := s.finish(ctx, k); err != nil {
+		s.log.Warn("deletion left to be finished later", "object", k.String(), "error", err)
+	}
+}
+
+func unguarded(*txn) error { return nil }
+
+// sweep finishes every deletion that is marked.
+func (s *state) sweep(ctx context.Context) error {
+	for _, k := range s.unfinished() {
+		if err := s.finish(ctx, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *state) unfinished() []key {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var list []key
+	for k := range s.graph.marked {
+		list = append(list, k)
+	}
+	return list
+}
+
+// sweepLate finishes, until ctx ends, deletions that stay marked.
+func (s *state) sweepLate(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	var before []key
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := s.unfinished()
+		for _, k := range now {
+			if !slices.Contains(before, k) {
+				continue
+			}
+			s.log.Info("finishing a deletion", "object", k.String())
+			if err := s.finish(ctx, k); err != nil {
+				s.log.Warn("finish a deletion", "object", k.String(), "error", err)
+			}
+		}
+		before = now
+	}
+}
+
+// finish takes steps until nothing of a marked object is stored.
+func (s *state) finish(ctx context.Context, root key) error {
+	for {
+		x, err := s.planShared(func(x *txn) error {
+			if x.graph.facts[root].deleted {
+				b := broom{txn: x, met: map[key]struct{}{}}
+				b.clear(root)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if len(x.writes) == 0 {
+			return nil
+		}
+		if _, _, err := s.commit(ctx, x); err != nil {
+			return err
+		}
+	}
+}
+
+// broom gathers one step of a deletion.
+type broom struct {
+	*txn
+	met map[key]struct{}
+}
+
+// clear removes an invisible object after everything that refers to it, and
+// clears the reference of what stays. False: the step is full.
+func (b *broom) clear(k key) bool {
+	if _, ok := b.met[k]; ok {
+		return true
+	}
+	if len(b.writes) >= stepSize {
+		return false
+	}
+	b.met[k] = struct{}{}
+	if v, visible := b.graph.objects[k.kind][k.id]; visible {
+		b.put(k, v)
+		return true
+	}
+	for _, rel := range pointingAt[k.kind] {
+		for _, id := range b.graph.stored[edge{rel, k.id}] {
+			if !b.clear(key{referrer[rel], id}) {
+				return false
+			}
+		}
+	}
+	if len(b.writes) >= stepSize {
+		return false
+	}
+	b.release(b.graph.facts[k].body)
+	b.remove(k)
+	return true
+}
+
+// release gives back what an object holds besides its own key.
+func (b *broom) release(body any) {
+	switch o := body.(type) {
+	case sdn.Port:
+		k := bindKey(o.Host, o.Interface)
+		if held, _ := b.graph.facts[k].body.(string); held == string(o.ID) {
+			b.remove(k)
+		}
+	case sdn.Chain:
+		b.remove(key{kindOrder, string(o.ID)})
+	case sdn.TunnelZone:
+		k := key{kindZoneName, o.Name}
+		if held, _ := b.graph.facts[k].body.(string); held == string(o.ID) {
+			b.remove(k)
+		}
+	case sdn.Rule:
+		if b.graph.has(sdn.KindChain, string(o.Chain)) {
+			b.unlist(o)
+		}
+	}
+}

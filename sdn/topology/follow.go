@@ -1,0 +1,78 @@
+package topology
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/moatnet/moat/sdn"
+)
+
+// follower is an unbounded queue of batches for one Follow.
+type follower struct {
+	mu    sync.Mutex
+	queue [][]sdn.Change
+	ready chan struct{} // holds a token while the queue may not be empty
+}
+
+func (f *follower) push(batch []sdn.Change) {
+	f.mu.Lock()
+	f.queue = append(f.queue, batch)
+	f.mu.Unlock()
+	select {
+	case f.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (f *follower) take() [][]sdn.Change {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	q := f.queue
+	f.queue = nil
+	return q
+}
+
+// Follow calls f first with every object that exists, as a change with a nil
+// Before, then with the changes of each revision, in order and without a gap,
+// after they are visible in View. No lock is held while f runs, and a slow f
+// delays nobody. It returns ctx's error when ctx ends.
+func (t *Topology) Follow(ctx context.Context, f func([]sdn.Change)) error {
+	me := &follower{ready: make(chan struct{}, 1)}
+	t.mu.Lock()
+	first := t.graph.everything()
+	t.followers[me] = struct{}{}
+	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		delete(t.followers, me)
+		t.mu.Unlock()
+	}()
+	f(first)
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-me.ready:
+		}
+		for _, batch := range me.take() {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			f(batch)
+		}
+	}
+}
+
+// everything lists all objects, targets of references before their referrers.
+func (g *graph) everything() []sdn.Change {
+	var list []sdn.Change
+	for _, kind := range []sdn.Kind{sdn.KindHost, sdn.KindTunnelZone, sdn.KindChain, sdn.KindRule,
+		sdn.KindRouter, sdn.KindBridge, sdn.KindPort, sdn.KindRoute} {
+		for _, id := range slices.Sorted(maps.Keys(g.objects[kind])) {
+			list = append(list, sdn.Change{Kind: kind, ID: id, After: g.objects[kind][id]})
+		}
+	}
+	return list
+}

@@ -1,0 +1,176 @@
+package topology
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/moatnet/moat/sdn"
+)
+
+// graph holds what is stored, and what readers see of it, up to one revision.
+// Its methods need the lock of the topology that it belongs to.
+type graph struct {
+	rev     int64
+	facts   map[key]fact
+	stored  index // edges of the facts
+	marked  map[key]struct{}
+	objects map[sdn.Kind]map[string]any
+	seen    index // edges of the objects
+	rules   map[sdn.ChainID][]sdn.Rule
+	overlay overlay
+}
+
+func newGraph() *graph {
+	g := &graph{
+		facts:   map[key]fact{},
+		stored:  index{},
+		marked:  map[key]struct{}{},
+		objects: map[sdn.Kind]map[string]any{},
+		seen:    index{},
+		rules:   map[sdn.ChainID][]sdn.Rule{},
+		overlay: newOverlay(),
+	}
+	for _, k := range []sdn.Kind{sdn.KindRouter, sdn.KindBridge, sdn.KindPort, sdn.KindRoute, sdn.KindChain,
+		sdn.KindRule, sdn.KindHost, sdn.KindTunnelZone, kindMember} {
+		g.objects[k] = map[string]any{}
+	}
+	return g
+}
+
+func (g *graph) has(kind sdn.Kind, id string) bool {
+	_, ok := g.objects[kind][id]
+	return ok
+}
+
+// apply takes in facts up to a revision and returns what changed for readers.
+func (g *graph) apply(facts []fact, rev int64) []sdn.Change {
+	p := pass{graph: g, before: map[key]any{}, chains: map[string]struct{}{}}
+	for _, f := range facts {
+		p.store(f)
+	}
+	for len(p.queue) > 0 {
+		k := p.queue[len(p.queue)-1]
+		p.queue = p.queue[:len(p.queue)-1]
+		p.look(k)
+	}
+	for chain := range p.chains {
+		p.number(chain)
+	}
+	g.rev = max(g.rev, rev)
+	return p.changes()
+}
+
+// pass is one application of facts.
+type pass struct {
+	*graph
+	queue   []key               // objects whose picture may have changed
+	chains  map[string]struct{} // chains whose rules must be numbered again
+	touched []key
+	before  map[key]any
+}
+
+func (p *pass) store(f fact) {
+	old := p.facts[f.key]
+	if f.body == nil {
+		delete(p.facts, f.key)
+	} else {
+		p.facts[f.key] = f
+	}
+	switch f.key.kind {
+	case kindOrder:
+		p.chains[f.key.id] = struct{}{}
+		return
+	case kindBind, kindZoneName, kindMeta:
+		return
+	}
+	p.stored.remove(f.key.id, edges(old.body))
+	p.stored.add(f.key.id, edges(f.body))
+	delete(p.marked, f.key)
+	if f.deleted {
+		p.marked[f.key] = struct{}{}
+	}
+	p.queue = append(p.queue, f.key)
+}
+
+// look computes an object's picture anew; where it appears or vanishes, what
+// refers to it is looked at as well.
+func (p *pass) look(k key) {
+	was, had := p.objects[k.kind][k.id]
+	now, has := p.see(p.facts[k])
+	if r, ok := now.(sdn.Rule); ok {
+		if old, ok := was.(sdn.Rule); ok {
+			r.Position = old.Position
+			now = r
+		}
+	}
+	if had == has && reflect.DeepEqual(was, now) {
+		return
+	}
+	p.replace(k, now)
+	if had == has {
+		return
+	}
+	for _, rel := range pointingAt[k.kind] {
+		for _, id := range p.stored[edge{rel, k.id}] {
+			p.queue = append(p.queue, key{referrer[rel], id})
+		}
+	}
+	if k.kind == sdn.KindChain {
+		p.chains[k.id] = struct{}{}
+	}
+}
+
+func (p *pass) replace(k key, now any) {
+	was := p.objects[k.kind][k.id]
+	if _, ok := p.before[k]; !ok {
+		p.before[k] = was
+		p.touched = append(p.touched, k)
+	}
+	p.seen.remove(k.id, edges(was))
+	if now == nil {
+		delete(p.objects[k.kind], k.id)
+	} else {
+		p.objects[k.kind][k.id] = now
+		p.seen.add(k.id, edges(now))
+	}
+	for _, r := range []any{was, now} {
+		if r, ok := r.(sdn.Rule); ok {
+			p.chains[string(r.Chain)] = struct{}{}
+		}
+	}
+}
+
+// number gives the rules of a chain their positions.
+func (p *pass) number(chain string) {
+	order, _ := p.facts[key{kindOrder, chain}].body.([]string)
+	list := make([]sdn.Rule, 0, len(order))
+	for _, id := range order {
+		r, ok := p.objects[sdn.KindRule][id].(sdn.Rule)
+		if !ok || string(r.Chain) != chain {
+			continue
+		}
+		if position := len(list) + 1; r.Position != position {
+			r.Position = position
+			p.replace(key{sdn.KindRule, id}, r)
+		}
+		list = append(list, r)
+	}
+	if len(list) == 0 {
+		delete(p.rules, sdn.ChainID(chain))
+		return
+	}
+	p.rules[sdn.ChainID(chain)] = list
+}
+
+// changes lists what is different from before, in the order of first touch.
+func (p *pass) changes() []sdn.Change {
+	var list []sdn.Change
+	for _, k := range p.touched {
+		before, after := p.before[k], p.objects[k.kind][k.id]
+		if k.kind == kindMember || reflect.DeepEqual(before, after) {
+			continue
+		}
+		list = append(list, sdn.Change{Kind: k.kind, ID: k.id, Before: before, After: after})
+	}
+	return slices.Clip(list)
+}

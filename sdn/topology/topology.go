@@ -1,0 +1,188 @@
+package topology
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/moatnet/moat/sdn"
+)
+
+// patience bounds a call whose context has no deadline.
+const patience = 10 * time.Second
+
+// Options of a Topology.
+type Options struct {
+	// Prefix of all etcd keys, such as "/moat/sdn/".
+	Prefix string
+	// Check says whether a chain, as used, can be expressed. It is called with
+	// the view as it would be after a change, for every chain that the change
+	// gives other rules or another user; an error, which wraps
+	// sdn.ErrUnsupported, refuses the write. It must not call the Topology. It
+	// is not called for what only removes users.
+	Check func(v sdn.View, chain sdn.ChainID) error
+	// AllowDeadHosts lets ports be bound to hosts without a living engine.
+	AllowDeadHosts bool
+	// Logger hears of reloads and of deletions finished late; nil is silent.
+	Logger *slog.Logger
+}
+
+// Topology is the virtual network. All methods may be called concurrently.
+type Topology struct {
+	*state
+	local bool // reads do not ask the store how far it is
+}
+
+var _ sdn.API = (*Topology)(nil)
+
+// state is what a Topology and its local reader share.
+type state struct {
+	opt   Options
+	log   *slog.Logger
+	store store
+
+	mu        sync.RWMutex
+	graph     *graph
+	moved     chan struct{} // closed and replaced when the graph moves on
+	broken    error         // why the graph can not be relied on any more
+	followers map[*follower]struct{}
+
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+}
+
+func newState(o Options) *state {
+	s := &state{
+		opt:       o,
+		log:       o.Logger,
+		graph:     newGraph(),
+		moved:     make(chan struct{}),
+		followers: map[*follower]struct{}{},
+		stop:      func() {},
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+// NewMemory makes an empty topology that is stored nowhere.
+func NewMemory(o Options) *Topology {
+	s := newState(o)
+	s.store = newMemory(s.take)
+	return &Topology{state: s}
+}
+
+// Close stops following the store and waits until that has ended. Calls after
+// it fail.
+func (t *Topology) Close() error {
+	t.stop()
+	err := t.store.close()
+	t.tasks.Wait()
+	return err
+}
+
+// Local reads the same topology without asking the store whether another
+// process has written to it: what this process wrote is always there.
+func (t *Topology) Local() sdn.API { return &Topology{state: t.state, local: true} }
+
+// View calls f with the picture in memory, which holds every write of this
+// process that has returned, and others' as they arrive. f must neither call
+// the Topology nor keep v.
+func (t *Topology) View(f func(v sdn.View)) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	f(t.graph)
+}
+
+// take is the feed of the store.
+func (s *state) take(facts []fact, rev int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changes := s.graph.apply(facts, rev)
+	s.graph.overlay.forget(changes)
+	if len(changes) > 0 {
+		for f := range s.followers {
+			f.push(changes)
+		}
+	}
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+// fail makes every later call fail with err.
+func (s *state) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = err
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+// reach waits until the graph contains a revision.
+func (s *state) reach(ctx context.Context, rev int64) error {
+	for {
+		s.mu.RLock()
+		at, moved, broken := s.graph.rev, s.moved, s.broken
+		s.mu.RUnlock()
+		if broken != nil {
+			return broken
+		}
+		if at >= rev {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the topology to reach revision %d from %d: %w: %w", rev, at, sdn.ErrUnavailable, context.Cause(ctx))
+		}
+	}
+}
+
+// catchUp waits until the graph contains everything written before the call.
+func (s *state) catchUp(ctx context.Context) error {
+	rev, err := s.store.head(ctx)
+	if err != nil {
+		return fmt.Errorf("ask for the topology's revision: %w: %w", sdn.ErrUnavailable, err)
+	}
+	return s.reach(ctx, rev)
+}
+
+// bounded gives ctx a deadline if it has none.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, patience)
+}
+
+// read answers from the graph, when it contains everything written before.
+func read[T any](ctx context.Context, t *Topology, f func(g *graph) (T, error)) (T, error) {
+	var none T
+	if !t.local {
+		ctx, cancel := bounded(ctx)
+		defer cancel()
+		if err := t.catchUp(ctx); err != nil {
+			return none, err
+		}
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.broken != nil {
+		return none, t.broken
+	}
+	return f(t.graph)
+}
+
+// one reads an object that must exist.
+func one[T any, ID ~string](ctx context.Context, t *Topology, kind sdn.Kind, id ID, get func(g *graph) (T, bool)) (T, error) {
+	return read(ctx, t, func(g *graph) (T, error) {
+		v, ok := get(g)
+		if !ok {
+			return v, missing(kind, id)
+		}
+		return v, nil
+	})
+}

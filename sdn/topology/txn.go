@@ -1,0 +1,182 @@
+package topology
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/moatnet/moat/sdn"
+)
+
+// errUnfinished says that a write needs an ID, a name or an interface that is
+// still held by something marked as deleted.
+var errUnfinished = errors.New("a deletion is not finished")
+
+// txn is a write in the making: what it relied on, and what it changes.
+type txn struct {
+	graph  *graph
+	rev    int64         // of the graph that it was planned on
+	relied map[key]int64 // revision of each key that was looked at; 0: not there
+	vacant []string      // key prefixes under which nothing may be
+	writes map[key]fact
+	chains map[sdn.ChainID]struct{} // whose rules or users the write touches
+
+	deadHosts bool // ports may be bound to hosts without an engine
+}
+
+func newTxn(g *graph) *txn {
+	return &txn{graph: g, rev: g.rev, relied: map[key]int64{}, writes: map[key]fact{}, chains: map[sdn.ChainID]struct{}{}}
+}
+
+func (x *txn) rely(k key) { x.relied[k] = x.graph.facts[k].mod }
+
+// look returns an object as the write would leave it, and relies on it.
+func look[T any, ID ~string](x *txn, kind sdn.Kind, id ID) (T, error) {
+	k := key{kind, string(id)}
+	x.rely(k)
+	v, ok := x.graph.objects[kind][string(id)].(T)
+	if w, pending := x.writes[k]; pending {
+		v, ok = w.body.(T)
+	}
+	if !ok {
+		return v, missing(kind, id)
+	}
+	return v, nil
+}
+
+// need relies on an object's existence; the zero ID needs nothing.
+func need[ID ~string](x *txn, kind sdn.Kind, ids ...ID) error {
+	for _, id := range ids {
+		if id == "" {
+			continue
+		}
+		x.rely(key{kind, string(id)})
+		if !x.graph.has(kind, string(id)) {
+			return missing(kind, id)
+		}
+	}
+	return nil
+}
+
+// vacate relies on nothing being stored under a key.
+func (x *txn) vacate(k key) error {
+	x.rely(k)
+	if _, held := x.graph.facts[k]; held {
+		return errUnfinished
+	}
+	return nil
+}
+
+// create puts an object whose ID nothing has.
+func (x *txn) create(kind sdn.Kind, id string, body any) error {
+	if x.graph.has(kind, id) {
+		return exists(kind, id)
+	}
+	k := key{kind, id}
+	if err := x.vacate(k); err != nil {
+		return err
+	}
+	x.put(k, body)
+	return nil
+}
+
+func (x *txn) put(k key, body any) {
+	x.rely(k)
+	x.writes[k] = fact{key: k, body: essence(body)}
+}
+
+// essence is an object without what is computed and never stored.
+func essence(body any) any {
+	switch b := body.(type) {
+	case sdn.Port:
+		b.TunnelKey, b.Active = 0, false
+		return b
+	case sdn.Rule:
+		b.Position = 0
+		return b
+	case sdn.Host:
+		b.Alive, b.Addresses, b.Interfaces = false, nil, nil
+		return b
+	}
+	return body
+}
+
+func (x *txn) remove(k key) {
+	x.rely(k)
+	if _, stored := x.graph.facts[k]; stored {
+		x.writes[k] = fact{key: k}
+	} else {
+		delete(x.writes, k)
+	}
+}
+
+// mark makes an object, and all that cannot be without it, invisible.
+func (x *txn) mark(kind sdn.Kind, id string) {
+	k := key{kind, id}
+	x.rely(k)
+	x.writes[k] = fact{key: k, body: x.graph.facts[k].body, deleted: true}
+}
+
+// touch notes chains whose rules or users the write touches.
+func (x *txn) touch(ids ...sdn.ChainID) {
+	for _, id := range ids {
+		if id != "" {
+			x.chains[id] = struct{}{}
+		}
+	}
+}
+
+// filter needs the chains of two filter references, and touches those that the
+// write adds.
+func (x *txn) filter(in, out, oldIn, oldOut sdn.ChainID) error {
+	if err := need(x, sdn.KindChain, in, out); err != nil {
+		return err
+	}
+	if in != oldIn {
+		x.touch(in)
+	}
+	if out != oldOut {
+		x.touch(out)
+	}
+	return nil
+}
+
+// list returns the writes in the order of their keys, with the revisions that
+// they would have at rev.
+func (x *txn) list(rev int64) []fact {
+	list := slices.SortedFunc(maps.Values(x.writes), func(a, b fact) int {
+		if a.key.String() < b.key.String() {
+			return -1
+		}
+		return 1
+	})
+	for i := range list {
+		list[i].mod, list[i].created = rev, x.graph.facts[list[i].key].created
+		if list[i].created == 0 {
+			list[i].created = rev
+		}
+	}
+	return list
+}
+
+// check asks about every touched chain, on the graph as the write would leave
+// it, and puts the graph back. It needs the write lock.
+func (x *txn) check(ask func(sdn.View, sdn.ChainID) error) error {
+	rev, writes := x.graph.rev, x.list(x.graph.rev+1)
+	undo := make([]fact, len(writes))
+	for i, w := range writes {
+		undo[i] = x.graph.facts[w.key]
+		undo[i].key = w.key
+	}
+	x.graph.apply(writes, rev)
+	defer x.graph.apply(undo, rev)
+	for _, id := range slices.Sorted(maps.Keys(x.chains)) {
+		if !x.graph.has(sdn.KindChain, string(id)) {
+			continue
+		}
+		if err := ask(x.graph, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

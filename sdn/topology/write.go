@@ -1,0 +1,91 @@
+package topology
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/moatnet/moat/sdn"
+)
+
+// write plans and commits until the plan is committed or refused, and returns
+// when the graph contains it. The revision is that of the write.
+//
+// A refusal, or the finding that there is nothing to do, may rest on a graph
+// that lags behind the store: before it is believed, the graph catches up once. On the way of success the
+// store is asked exactly once, by the commit.
+func (s *state) write(ctx context.Context, plan func(x *txn) error) (int64, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	fresh := false
+	for {
+		x, err := s.plan(plan)
+		switch {
+		case errors.Is(err, errUnfinished):
+			err = s.sweep(ctx)
+			if err == nil {
+				continue
+			}
+			return 0, err
+		case !fresh && (err != nil || len(x.writes) == 0):
+			fresh = true
+			if err := s.catchUp(ctx); err != nil {
+				return 0, err
+			}
+			continue
+		case err != nil || len(x.writes) == 0:
+			return 0, err
+		}
+		rev, ok, err := s.commit(ctx, x)
+		if err != nil || ok {
+			return rev, err
+		}
+		fresh = true
+	}
+}
+
+// commit commits one plan and waits until the graph shows the outcome.
+func (s *state) commit(ctx context.Context, x *txn) (int64, bool, error) {
+	rev, ok, err := s.store.commit(ctx, x)
+	if err != nil {
+		return 0, false, fmt.Errorf("write to the topology: %w: %w", sdn.ErrUnavailable, err)
+	}
+	if !ok && x.rev >= rev {
+		return 0, false, fmt.Errorf("write to the topology: the store refused what the graph of the same revision %d allows", x.rev)
+	}
+	if err := s.reach(ctx, rev); err != nil {
+		return 0, false, err
+	}
+	return rev, ok, nil
+}
+
+// plan computes a write on the graph as it is now.
+func (s *state) plan(plan func(x *txn) error) (*txn, error) {
+	x, err := s.planShared(plan)
+	if err != nil || len(x.chains) == 0 || s.opt.Check == nil {
+		return x, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x = s.newTxn()
+	if err := plan(x); err != nil {
+		return nil, err
+	}
+	return x, x.check(s.opt.Check)
+}
+
+func (s *state) planShared(plan func(x *txn) error) (*txn, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.broken != nil {
+		return nil, s.broken
+	}
+	x := s.newTxn()
+	return x, plan(x)
+}
+
+func (s *state) newTxn() *txn {
+	x := newTxn(s.graph)
+	x.deadHosts = s.opt.AllowDeadHosts
+	return x
+}

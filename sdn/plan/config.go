@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/moatnet/moat/sdn"
 )
@@ -92,4 +93,12 @@ func CheckRoute(r sdn.Route) error {
 		return fmt.Errorf("route %s: dstNetworkAddr %s: not IPv4: %w", r.ID, r.Dst, sdn.ErrUnsupported)
 	}
 	return nil
+}
+
+// HostTable is the name of the installation's nftables table on the host.
+func (c Config) HostTable() string { return sdn.NamespaceName(sdn.DeviceID(c.Installation)) }
+
+// Stamped says whether a text is a stamp of the installation.
+func (c Config) Stamped(s string) bool {
+	return strings.HasPrefix(s, strings.TrimSuffix(c.stamp("", ""), ":"))
 }

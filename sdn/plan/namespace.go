@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/nft"
 )
 
 // Namespace is the state of one network namespace, wanted or observed.
@@ -17,6 +18,7 @@ type Namespace struct {
 	Links     []Link
 	Addresses []Address
 	Routes    []Route
+	Tables    []nft.Table
 
 	// Unrealised says, for a reader, which objects were left out and why.
 	Unrealised []string
@@ -45,7 +47,7 @@ const (
 type Link struct {
 	Name  string
 	Kind  LinkKind
-	Port  sdn.PortID // the port it plays; zero for a bridge or loopback
+	Port  sdn.PortID // the port of this host that is bound to it; zero: none
 	Alias string     // stamp
 	MAC   string     // "" leaves it as it is
 	MTU   int        // bytes; 0 leaves it as it is
@@ -138,5 +140,6 @@ func (n *Namespace) add(o Namespace) {
 	n.Links = append(n.Links, o.Links...)
 	n.Addresses = append(n.Addresses, o.Addresses...)
 	n.Routes = append(n.Routes, o.Routes...)
+	n.Tables = append(n.Tables, o.Tables...)
 	n.Unrealised = append(n.Unrealised, o.Unrealised...)
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"github.com/moatnet/moat/sdn/nft"
 )
 
 // String prints the namespace as commands, in the order in which they would
@@ -26,6 +28,9 @@ func (n Namespace) String() string {
 	for _, r := range n.Routes {
 		p.line("%s route add %s", p.ip, r)
 	}
+	if len(n.Tables) > 0 {
+		p.line("%snft -f - <<EOF\n%sEOF", p.in, nft.Print(n.Tables))
+	}
 	for _, u := range n.Unrealised {
 		p.line("# not realised: %s", u)
 	}
@@ -43,7 +48,7 @@ func (p *printer) line(format string, args ...any) { fmt.Fprintf(p, format+"\n",
 func (p *printer) link(l Link) {
 	switch l.Kind {
 	case BridgeLink:
-		p.line("%s link add %s%s type bridge stp_state 0 mcast_snooping 0 vlan_filtering 0", p.ip, l.Name, address(l))
+		p.line("%s link add %s%s type bridge stp_state 0 mcast_snooping 0", p.ip, l.Name, address(l))
 	case VethLink:
 		p.pair(l)
 	}

@@ -71,7 +71,7 @@ func pairEnd(v sdn.View, c Config, p sdn.Port, mac string) (Link, bool) {
 		return Link{}, false
 	}
 	return Link{
-		Name: sdn.PortInterface(v, p), Kind: VethLink, Port: p.ID, Alias: c.PortStamp(p.ID), MAC: mac,
+		Name: sdn.PortInterface(v, p), Kind: VethLink, Alias: c.PortStamp(p.ID), MAC: mac,
 		MTU: c.MTU, Up: p.AdminStateUp,
 		PeerNamespace: sdn.NamespaceName(home), Peer: sdn.PortInterface(v, peer),
 	}, true

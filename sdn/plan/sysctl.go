@@ -1,5 +1,8 @@
 package plan
 
+// ForwardKey is the setting that makes a namespace forward IPv4.
+const ForwardKey = "net/ipv4/ip_forward"
+
 // stackSysctls are the settings of a namespace's IP stack. ip_forward comes
 // first: writing it resets the redirect settings.
 func stackSysctls(router bool) []Sysctl {
@@ -8,7 +11,7 @@ func stackSysctls(router bool) []Sysctl {
 		forward = "1"
 	}
 	s := []Sysctl{
-		{Key: "net/ipv4/ip_forward", Value: forward},
+		{Key: ForwardKey, Value: forward},
 		// A router's routes need not be symmetric, and its chains decide on spoofing.
 		{Key: "net/ipv4/conf/all/rp_filter", Value: "0"},
 		{Key: "net/ipv4/conf/default/rp_filter", Value: "0"},

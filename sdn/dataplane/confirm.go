@@ -1,0 +1,101 @@
+package dataplane
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/plan"
+)
+
+func bridgeFact(name string) string { return "bridge " + name }
+
+func portFact(id sdn.PortID) string { return "port " + string(id) }
+
+// confirm reports which bound ports the kernel now has as they are wanted. With
+// an error none is confirmed anew.
+func (j *job) confirm(err error) {
+	if err != nil {
+		return
+	}
+	up := make(map[sdn.PortID]bool)
+	for _, l := range j.want.Links {
+		cur, ok := j.space.seen.links[l.Name]
+		if l.Kind == plan.BridgeLink {
+			j.facts.set(bridgeFact(l.Name), ok)
+		}
+		if l.Port == "" {
+			continue
+		}
+		if ok {
+			j.mu.Lock()
+			delete(j.waiting, l.Name)
+			j.mu.Unlock()
+		}
+		up[l.Port] = ok && l.Up && cur.Up
+	}
+	j.confirmOnly(up)
+}
+
+// confirmOnly makes exactly those ports of this namespace active that up says.
+func (j *job) confirmOnly(up map[sdn.PortID]bool) {
+	j.mu.Lock()
+	was := maps.Clone(j.active)
+	for p, yes := range up {
+		if yes {
+			j.active[p] = j.space.name
+		}
+	}
+	for p, name := range was {
+		if name == j.space.name && !up[p] {
+			delete(j.active, p)
+		}
+	}
+	j.mu.Unlock()
+	for p, name := range was {
+		if name == j.space.name && !up[p] {
+			j.facts.set(portFact(p), false)
+			j.cfg.Reports.SetActive(p, false)
+		}
+	}
+	for p, yes := range up {
+		if _, before := was[p]; yes && !before {
+			j.cfg.Reports.SetActive(p, true)
+			j.facts.set(portFact(p), true)
+		}
+	}
+}
+
+// WaitActive returns when the port is in the kernel as it is wanted: its
+// interface is there and up, in its bridge, and filtered. It wraps the
+// context's error when that does not happen in time.
+func (e *Engine) WaitActive(ctx context.Context, id sdn.PortID) error {
+	if err := e.facts.until(ctx, portFact(id)); err != nil {
+		return fmt.Errorf("wait until port %s is active: %w", id, err)
+	}
+	return nil
+}
+
+// Wiring waits until the bridge is in the kernel and says how the interface of
+// its port is to be made.
+func (e *Engine) Wiring(ctx context.Context, bridge sdn.BridgeID, port sdn.PortID) (sdn.Wiring, error) {
+	if err := e.facts.until(ctx, bridgeFact(sdn.InterfaceName(bridge))); err != nil {
+		return sdn.Wiring{}, fmt.Errorf("wait for bridge %s in the kernel: %w", bridge, err)
+	}
+	var home sdn.DeviceID
+	e.cfg.Source.View(func(v sdn.View) { home, _ = plan.HomeOf(v, sdn.DeviceID(bridge)) })
+	if home == "" {
+		return sdn.Wiring{}, fmt.Errorf("wiring of port %s: bridge %s: %w", port, bridge, sdn.ErrNotFound)
+	}
+	return sdn.Wiring{
+		Namespace: e.kernel.Path(sdn.NamespaceName(home)),
+		Master:    sdn.InterfaceName(bridge),
+		Interface: sdn.InterfaceName(port),
+		Alias:     e.cfg.Plan.PortStamp(port),
+		MTU:       e.cfg.Plan.MTU,
+	}, nil
+}
+
+// portName says whether a bound interface has the name that Moat itself gives.
+func (j *job) portName(l plan.Link) bool { return l.Name == sdn.InterfaceName(l.Port) }

@@ -1,0 +1,71 @@
+package dataplane
+
+import (
+	"context"
+
+	"github.com/moatnet/moat/sdn/dataplane/rtnl"
+	"github.com/moatnet/moat/sdn/nft"
+	"github.com/moatnet/moat/sdn/plan"
+)
+
+// Kernel is the seam to the machine: every effect of the engine passes it.
+// Linux is the real one; tests wrap it to count, to fail, or to die.
+type Kernel interface {
+	// Namespaces lists the names of pinned network namespaces.
+	Namespaces() ([]string, error)
+	// CreateNamespace makes and pins a namespace whose loopback has the alias
+	// before anyone can see it. It is an error when the name is taken.
+	CreateNamespace(name, alias string) error
+	// RemoveNamespace unpins a namespace; one that is not there is no error.
+	RemoveNamespace(name string) error
+	// Open returns a namespace by its name, "" being the host's own. It is
+	// fs.ErrNotExist when there is none.
+	Open(name string) (Space, error)
+	// Path is where a namespace is pinned.
+	Path(name string) string
+	// Events reports what changes in all opened namespaces until ctx ends.
+	Events(ctx context.Context, f func(Event)) error
+}
+
+// Space is one open network namespace. It is not safe for concurrent use.
+type Space interface {
+	// ID identifies the namespace in events.
+	ID() (int, error)
+	FD() int
+	Close() error
+
+	Links() ([]rtnl.Link, error)
+	Link(name string) (rtnl.Link, bool, error)
+	Addresses() ([]rtnl.Address, error)
+	Routes() ([]rtnl.Route, error)
+	// Write applies changes of links, addresses and routes in one datagram.
+	Write(batch []rtnl.Request) error
+
+	// Sysctls reads the values of keys; a key that has no file is left out.
+	Sysctls(keys []string) (map[string]string, error)
+	SetSysctls(s []plan.Sysctl) error
+
+	// Tables reads the nftables tables of this installation.
+	Tables(ctx context.Context) ([]nft.Table, error)
+	// SetTables turns have into want in one transaction and returns the number
+	// of messages that it took.
+	SetTables(ctx context.Context, have, want []nft.Table) (int, error)
+}
+
+// Event says that something changed in a namespace.
+type Event struct {
+	Space int // as Space.ID says
+	Kind  EventKind
+	Link  rtnl.Link // of the link events
+}
+
+// EventKind is what happened.
+type EventKind int
+
+// The kinds of event.
+const (
+	LinkSeen   EventKind = iota // made or changed
+	LinkGone                    // deleted, or moved away
+	StateGone                   // an address, a route or something of nftables was deleted
+	EventsLost                  // the kernel dropped events; look at everything
+)

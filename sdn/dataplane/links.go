@@ -1,0 +1,324 @@
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/dataplane/rtnl"
+	"github.com/moatnet/moat/sdn/plan"
+)
+
+// stamped says whether an alias is one of this installation's stamps.
+func (e *Engine) stamped(alias string) bool {
+	return e.cfg.Plan.Stamped(alias)
+}
+
+// makeLinks makes the bridges and pairs that are missing, and finds the bound
+// interfaces that are.
+func (j *job) makeLinks() error {
+	for _, l := range j.want.Links {
+		if _, ok := j.space.seen.links[l.Name]; ok && l.Kind != plan.VethLink {
+			continue
+		}
+		var err error
+		switch l.Kind {
+		case plan.BridgeLink:
+			err = j.makeBridge(l)
+		case plan.VethLink:
+			err = j.makePair(l)
+		case plan.BoundLink:
+			err = j.findBound(l)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *job) makeBridge(l plan.Link) error {
+	r, err := rtnl.AddBridge(rtnl.NewLink{Name: l.Name, MAC: l.MAC, MTU: l.MTU})
+	if err != nil {
+		return err
+	}
+	j.report.Links++
+	if err := j.space.open.Write([]rtnl.Request{r}); err != nil {
+		return err
+	}
+	return j.space.look(l.Name)
+}
+
+// makePair makes a veth pair, unless this end is there: whoever applies the
+// other end's namespace may have made it meanwhile.
+func (j *job) makePair(l plan.Link) error {
+	if cur, ok := j.space.seen.links[l.Name]; ok && cur.Kind == "veth" {
+		return nil
+	}
+	j.making.Lock()
+	defer j.making.Unlock()
+	if err := j.space.look(l.Name); err != nil {
+		return err
+	}
+	if cur, ok := j.space.seen.links[l.Name]; ok {
+		if cur.Kind == "veth" {
+			return nil
+		}
+		return fmt.Errorf("link %s: a %s of that name is in the way", l.Name, cur.Kind)
+	}
+	peer, err := j.openPeer(l)
+	if err != nil {
+		return err
+	}
+	defer peer.Close()
+	if err := j.clearHalf(peer, l.Peer); err != nil {
+		return err
+	}
+	r, err := rtnl.AddVeth(rtnl.NewLink{Name: l.Name, MAC: l.MAC, MTU: l.MTU}, rtnl.NewLink{Name: l.Peer, MTU: l.MTU}, peer.FD())
+	if err != nil {
+		return err
+	}
+	j.report.Links++
+	if err := j.space.open.Write([]rtnl.Request{r}); err != nil {
+		return err
+	}
+	j.again = append(j.again, l.PeerNamespace)
+	return j.space.look(l.Name)
+}
+
+// openPeer opens the namespace of the other end, and makes it first if it is
+// not there yet.
+func (j *job) openPeer(l plan.Link) (Space, error) {
+	peer, err := j.kernel.Open(l.PeerNamespace)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return peer, err
+	}
+	var device sdn.DeviceID
+	j.cfg.Source.View(func(v sdn.View) { device, _ = j.device(v, l.PeerNamespace) })
+	if device == "" {
+		return nil, fmt.Errorf("link %s: namespace %s of its other end: %w", l.Name, l.PeerNamespace, sdn.ErrNotFound)
+	}
+	if err := j.kernel.CreateNamespace(l.PeerNamespace, j.cfg.Plan.HomeStamp(device)); err != nil {
+		return nil, err
+	}
+	j.report.Namespaces++
+	return j.kernel.Open(l.PeerNamespace)
+}
+
+// clearHalf removes an interface of Moat's that has the name of the other end
+// but belongs to an older pair.
+func (j *job) clearHalf(peer Space, name string) error {
+	old, ok, err := peer.Link(name)
+	if err != nil || !ok {
+		return err
+	}
+	if old.Alias != "" && !j.stamped(old.Alias) {
+		return fmt.Errorf("link %s: its name is taken by a stranger, alias %q", name, old.Alias)
+	}
+	j.report.Links++
+	return peer.Write([]rtnl.Request{rtnl.DelLink(old.Index, name)})
+}
+
+// findBound looks for a bound interface that is not in the picture: here, where
+// an agent makes it, then on the host, from where it is moved. Not finding it
+// is no error: an event will tell.
+func (j *job) findBound(l plan.Link) error {
+	j.mu.Lock()
+	j.waiting[l.Name] = j.space
+	j.mu.Unlock()
+	if err := j.space.look(l.Name); err != nil {
+		return err
+	}
+	if _, ok := j.space.seen.links[l.Name]; ok {
+		return nil
+	}
+	host, err := j.kernel.Open("")
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	found, ok, err := host.Link(l.Name)
+	if err != nil || !ok || l.Name == "lo" {
+		return err
+	}
+	if found.Alias != "" && strings.HasPrefix(found.Alias, "moat:") && !j.ownPort(found.Alias, l.Port) {
+		return fmt.Errorf("bound interface %s is in use, alias %q", l.Name, found.Alias)
+	}
+	fd, stamp := j.space.open.FD(), j.cfg.Plan.GuestStamp(l.Port)
+	move, err := rtnl.SetLink(found.Index, rtnl.LinkChange{Name: l.Name, Alias: &stamp, NamespaceFD: &fd})
+	if err != nil {
+		return err
+	}
+	j.report.Links++
+	if err := host.Write([]rtnl.Request{move}); err != nil {
+		return err
+	}
+	if err := j.space.look(l.Name); err != nil {
+		return err
+	}
+	if cur, ok := j.space.seen.links[l.Name]; ok && cur.Alias == "" {
+		return j.write(cur, rtnl.LinkChange{Name: l.Name, Alias: &stamp})
+	}
+	return nil
+}
+
+// ownPort says whether an alias is a stamp of that port.
+func (e *Engine) ownPort(alias string, p sdn.PortID) bool {
+	return alias == e.cfg.Plan.PortStamp(p) || alias == e.cfg.Plan.GuestStamp(p)
+}
+
+// dropLinks removes stamped interfaces that are not wanted: at once when this
+// engine wanted them before, after the grace time otherwise.
+func (j *job) dropLinks() error {
+	want := make(map[string]sdn.PortID, len(j.want.Links))
+	for _, l := range j.want.Links {
+		want[l.Name] = l.Port
+	}
+	var errs []error
+	for name, l := range j.space.seen.links {
+		if _, wanted := want[name]; wanted || name == "lo" || !j.stamped(l.Alias) {
+			delete(j.space.orphans, name)
+			continue
+		}
+		if _, before := j.space.wanted[name]; !before && !j.overdue(name) {
+			continue
+		}
+		errs = append(errs, j.drop(l))
+	}
+	j.space.wanted = want
+	return errors.Join(errs...)
+}
+
+func (j *job) overdue(name string) bool {
+	since, known := j.space.orphans[name]
+	if !known {
+		since = time.Now()
+		j.space.orphans[name] = since
+	}
+	return time.Since(since) >= j.cfg.Grace
+}
+
+// drop deletes an interface that was made for Moat, and gives one that was not
+// back to the host.
+func (j *job) drop(l rtnl.Link) error {
+	j.space.mu.Lock()
+	delete(j.space.watched, l.Name) // its end is no news
+	j.space.mu.Unlock()
+	j.report.Links++
+	var err error
+	if j.isGuest(l) {
+		err = j.giveBack(l)
+	} else {
+		err = j.space.open.Write([]rtnl.Request{rtnl.DelLink(l.Index, l.Name)})
+	}
+	if err != nil {
+		return err
+	}
+	j.space.seen.forget(l.Name)
+	delete(j.space.orphans, l.Name)
+	return nil
+}
+
+func (e *Engine) isGuest(l rtnl.Link) bool {
+	return strings.HasPrefix(l.Alias, sdn.Stamp(e.cfg.Plan.Installation, plan.KindGuest, ""))
+}
+
+func (j *job) giveBack(l rtnl.Link) error {
+	host, err := j.kernel.Open("")
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	fd, none, down, out := host.FD(), "", false, 0
+	c := rtnl.LinkChange{Name: l.Name, Alias: &none, Up: &down}
+	if l.Master != 0 {
+		c.Master = &out
+	}
+	first, err := rtnl.SetLink(l.Index, c)
+	if err != nil {
+		return err
+	}
+	move, err := rtnl.SetLink(l.Index, rtnl.LinkChange{Name: l.Name, NamespaceFD: &fd})
+	if err != nil {
+		return err
+	}
+	return j.space.open.Write([]rtnl.Request{first, move})
+}
+
+// releaseGuests gives all foreign interfaces back before their namespace goes.
+func (j *job) releaseGuests() error {
+	links, err := j.space.open.Links()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, l := range links {
+		if j.isGuest(l) {
+			j.report.Links++
+			errs = append(errs, j.giveBack(l))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// setLinks sets what differs of the interfaces that are there.
+func (j *job) setLinks() error {
+	for _, l := range j.want.Links {
+		cur, ok := j.space.seen.links[l.Name]
+		if !ok {
+			continue
+		}
+		c, err := j.difference(l, cur)
+		if err != nil {
+			return err
+		}
+		if c.Empty() {
+			continue
+		}
+		if err := j.write(cur, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *job) write(cur rtnl.Link, c rtnl.LinkChange) error {
+	r, err := rtnl.SetLink(cur.Index, c)
+	if err != nil {
+		return err
+	}
+	j.report.Links++
+	if err := j.space.open.Write([]rtnl.Request{r}); err != nil {
+		if errors.Is(err, unix.ENODEV) { // it went away just now
+			j.space.seen.forget(c.Name)
+			return nil
+		}
+		return err
+	}
+	if c.Up != nil && !*c.Up {
+		j.space.seen.dropRoutes(c.Name)
+	}
+	j.space.seen.links[c.Name] = applied(cur, c)
+	return nil
+}
+
+func applied(l rtnl.Link, c rtnl.LinkChange) rtnl.Link {
+	set(&l.Alias, c.Alias)
+	set(&l.MAC, c.MAC)
+	set(&l.MTU, c.MTU)
+	set(&l.Master, c.Master)
+	set(&l.Up, c.Up)
+	set(&l.NoARP, c.NoARP)
+	return l
+}
+
+func set[T any](field *T, to *T) {
+	if to != nil {
+		*field = *to
+	}
+}

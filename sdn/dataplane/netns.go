@@ -1,0 +1,144 @@
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/sdn/dataplane/rtnl"
+)
+
+// currentNamespace opens the network namespace of the calling thread.
+func currentNamespace() (*os.File, error) {
+	return os.Open("/proc/thread-self/ns/net")
+}
+
+// inside runs f on a thread of its own in the namespace of ns. f must start no
+// goroutines. The thread ends with f, so that it need not be turned back.
+func inside(ns *os.File, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread dies with the goroutine
+		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("enter namespace %s: %w", ns.Name(), err)
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}
+
+// namespaces lists the pinned namespaces that may be Moat's by their names.
+func namespaces(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list namespaces: %w", err)
+	}
+	var out []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "moat-") {
+			out = append(out, e.Name())
+		}
+	}
+	return out, nil
+}
+
+// createNamespace makes a namespace, stamps its loopback and pins it.
+func createNamespace(dir, name, alias string) error {
+	if err := prepareDir(dir); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, name)
+	// A file without a namespace is what a process left that died just here.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o444)
+	if err != nil {
+		return fmt.Errorf("create namespace %s: %w", name, err)
+	}
+	taken := isNamespace(f)
+	f.Close()
+	if taken {
+		return fmt.Errorf("create namespace %s: %w", name, fs.ErrExist)
+	}
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread dies with the goroutine
+		done <- pinNew(path, alias)
+	}()
+	if err := <-done; err != nil {
+		return fmt.Errorf("create namespace %s: %w", name, errors.Join(err, os.Remove(path)))
+	}
+	return nil
+}
+
+func pinNew(path, alias string) error {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return err
+	}
+	ns, err := currentNamespace()
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	c, err := rtnl.Dial(int(ns.Fd()))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	const loopback = 1 // the kernel gives it the first index
+	stamp, err := rtnl.SetLink(loopback, rtnl.LinkChange{Name: "lo", Alias: &alias})
+	if err != nil {
+		return err
+	}
+	if err := c.Apply([]rtnl.Request{stamp}); err != nil {
+		return err
+	}
+	return unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "")
+}
+
+// isNamespace says whether the open file is a namespace.
+func isNamespace(f *os.File) bool {
+	var st unix.Statfs_t
+	return unix.Fstatfs(int(f.Fd()), &st) == nil && st.Type == unix.NSFS_MAGIC
+}
+
+// prepareDir makes the folder of pinned namespaces a shared mount, as
+// ip-netns(8) does, so that other mount namespaces see what is pinned later.
+func prepareDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("prepare %s: %w", dir, err)
+	}
+	err := unix.Mount("", dir, "", unix.MS_SHARED|unix.MS_REC, "")
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("share mount %s: %w", dir, err)
+	}
+	if err := unix.Mount(dir, dir, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return fmt.Errorf("bind mount %s: %w", dir, err)
+	}
+	if err := unix.Mount("", dir, "", unix.MS_SHARED|unix.MS_REC, ""); err != nil {
+		return fmt.Errorf("share mount %s: %w", dir, err)
+	}
+	return nil
+}
+
+func removeNamespace(dir, name string) error {
+	path := filepath.Join(dir, name)
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("remove namespace %s: %w", name, err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove namespace %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,250 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/plan"
+)
+
+// job is one attempt to make one namespace as it is wanted.
+type job struct {
+	*Engine
+	ctx    context.Context
+	space  *space
+	want   plan.Namespace
+	report Report
+	again  []string // namespaces whose links this one made or unmade
+}
+
+// space returns the state of a namespace by its name.
+func (e *Engine) space(name string) *space {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s, ok := e.spaces[name]
+	if !ok {
+		s = newSpace(name)
+		e.spaces[name] = s
+	}
+	return s
+}
+
+// reconcile makes one namespace as the topology wants it. Without observe it
+// trusts what it saw and wrote before.
+func (e *Engine) reconcile(ctx context.Context, name string, observe bool) (Report, []string, error) {
+	s := e.space(name)
+	s.apply.Lock()
+	defer s.apply.Unlock()
+	j := &job{Engine: e, ctx: ctx, space: s}
+	if err := ctx.Err(); err != nil {
+		return j.report, nil, err
+	}
+	err := j.run(observe)
+	if err != nil {
+		s.seen = nil // whatever went wrong, the next attempt looks again
+		err = fmt.Errorf("namespace %q: %w", name, err)
+	}
+	return j.report, j.again, err
+}
+
+func (j *job) run(observe bool) error {
+	gone, err := j.plan()
+	if gone {
+		return j.remove()
+	}
+	if err != nil {
+		return err
+	}
+	if err := j.enter(observe); err != nil {
+		return err
+	}
+	steps := []func() error{j.sysctls, j.tables, j.makeLinks, j.dropLinks, j.setLinks, j.late, j.addresses, j.routes}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			j.confirm(err)
+			return err
+		}
+	}
+	j.space.settle()
+	j.confirm(nil)
+	return nil
+}
+
+// plan computes what is wanted; gone says that the namespace shall not be.
+func (j *job) plan() (gone bool, err error) {
+	j.cfg.Source.View(func(v sdn.View) {
+		if j.space.name == "" {
+			j.want, err = plan.Host(v, j.cfg.Plan)
+			return
+		}
+		d, ok := j.device(v, j.space.name)
+		if !ok {
+			gone = true
+			return
+		}
+		j.want, err = plan.Home(v, j.cfg.Plan, d)
+	})
+	return gone || errors.Is(err, sdn.ErrNotFound), err
+}
+
+// enter opens and observes the namespace where that is needed.
+func (j *job) enter(observe bool) error {
+	s := j.space
+	if s.seen != nil && !observe {
+		return s.recheck()
+	}
+	alias := ""
+	if len(j.want.Links) > 0 {
+		alias = j.want.Links[0].Alias
+	}
+	j.making.Lock()
+	made, err := s.enter(j.kernel, alias, s.name != "")
+	j.making.Unlock()
+	if made {
+		j.report.Namespaces++
+	}
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	maps.DeleteFunc(j.byID, func(_ int, o *space) bool { return o == s })
+	j.byID[s.id] = s
+	j.mu.Unlock()
+	if err := s.observe(j.ctx, j.sysctlKeys(), j.stamped); err != nil {
+		return err
+	}
+	if lo := s.seen.links["lo"]; s.name != "" && lo.Alias != alias {
+		return fmt.Errorf("it carries the stamp %q, not %q: it is not this installation's", lo.Alias, alias)
+	}
+	s.mu.Lock()
+	clear(s.suspects)
+	s.mu.Unlock()
+	return nil
+}
+
+// late writes settings of interfaces that did not exist before.
+func (j *job) late() error { return j.sysctls() }
+
+func (j *job) sysctlKeys() []string {
+	keys := make([]string, len(j.want.Sysctls))
+	for i, s := range j.want.Sysctls {
+		keys[i] = s.Key
+	}
+	return keys
+}
+
+func (j *job) sysctls() error {
+	var todo []plan.Sysctl
+	var fresh []string
+	for _, s := range j.want.Sysctls {
+		if _, known := j.space.seen.sysctls[s.Key]; !known {
+			fresh = append(fresh, s.Key)
+		}
+	}
+	if len(fresh) > 0 {
+		got, err := j.space.open.Sysctls(fresh)
+		if err != nil {
+			return err
+		}
+		maps.Copy(j.space.seen.sysctls, got)
+	}
+	for _, s := range j.want.Sysctls {
+		if _, known := j.space.seen.sysctls[s.Key]; !known && s.Optional {
+			j.space.seen.sysctls[s.Key] = s.Value // the kernel has no such thing to set
+		}
+		if v, ok := j.space.seen.sysctls[s.Key]; ok && v != s.Value {
+			todo = append(todo, s)
+		}
+	}
+	if len(todo) == 0 {
+		return nil
+	}
+	if j.space.name == "" && slices.ContainsFunc(todo, func(s plan.Sysctl) bool { return s.Key == plan.ForwardKey }) {
+		j.log.Info("the host forwards IPv4 from now on, for the uplink", "sysctl", plan.ForwardKey)
+	}
+	j.report.Sysctls += len(todo)
+	if err := j.space.open.SetSysctls(todo); err != nil {
+		return err
+	}
+	for _, s := range todo {
+		j.space.seen.sysctls[s.Key] = s.Value
+	}
+	return nil
+}
+
+func (j *job) tables() error {
+	n, err := j.space.tables(j.ctx, j.want.Tables)
+	j.report.Tables += n
+	return err
+}
+
+// remove takes a namespace away that no device has any more, if it is this
+// installation's.
+func (j *job) remove() error {
+	s := j.space
+	err := error(nil)
+	if s.open == nil {
+		_, err = s.enter(j.kernel, "", false)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		j.forget()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	lo, _, err := s.open.Link("lo")
+	if err != nil {
+		return err
+	}
+	if !j.stamped(lo.Alias) {
+		j.forget()
+		return nil
+	}
+	if err := j.releaseGuests(); err != nil {
+		return err
+	}
+	s.leave()
+	if err := j.kernel.RemoveNamespace(s.name); err != nil {
+		return err
+	}
+	j.report.Namespaces++
+	j.forget()
+	return nil
+}
+
+// forget drops the memory of a namespace and of the ports that were in it.
+func (j *job) forget() {
+	j.space.leave()
+	j.confirmOnly(nil)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	maps.DeleteFunc(j.byID, func(_ int, o *space) bool { return o == j.space })
+	maps.DeleteFunc(j.waiting, func(_ string, o *space) bool { return o == j.space })
+	j.space.wanted = nil
+}
+
+// settleSoon observes a namespace shortly: what is deleted is often deleted in
+// many pieces.
+func (e *Engine) settleSoon(s *space) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.due {
+		return
+	}
+	s.due = true
+	time.AfterFunc(settleDelay, func() {
+		s.mu.Lock()
+		s.due = false
+		s.mu.Unlock()
+		e.queue.add(s.name, true)
+	})
+}
+
+const settleDelay = 100 * time.Millisecond

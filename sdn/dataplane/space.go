@@ -1,0 +1,206 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/dataplane/rtnl"
+	"github.com/moatnet/moat/sdn/nft"
+	"github.com/moatnet/moat/sdn/plan"
+)
+
+// space is one network namespace: what was last seen in it, and what is wrong.
+type space struct {
+	name string
+
+	apply   sync.Mutex            // held while the namespace is looked at or written
+	open    Space                 // nil: not opened
+	id      int                   // in events
+	seen    *picture              // nil: unknown
+	wanted  map[string]sdn.PortID // interfaces of the last plan, with the ports bound to them
+	orphans map[string]time.Time  // stamped interfaces that no plan wanted, since when
+
+	mu       sync.Mutex
+	due      bool                 // an observation is on its way
+	suspects map[string]bool      // interfaces of which an event spoke
+	watched  map[string]rtnl.Link // what events are compared with
+
+	failures int // of the last attempts in a row; guarded by apply
+	retryAt  time.Time
+}
+
+// picture is what a namespace holds, as it was last observed or written.
+type picture struct {
+	links     map[string]rtnl.Link
+	addresses map[plan.Address]bool
+	routes    map[plan.Key]plan.Route
+	sysctls   map[string]string
+	tables    []nft.Table
+}
+
+func newSpace(name string) *space {
+	return &space{name: name, suspects: make(map[string]bool), orphans: make(map[string]time.Time)}
+}
+
+// enter opens the namespace anew; one that is pinned by no file is made first,
+// where make is set. It says whether it was made.
+func (s *space) enter(k Kernel, alias string, create bool) (made bool, err error) {
+	s.leave()
+	s.open, err = k.Open(s.name)
+	if errors.Is(err, fs.ErrNotExist) && create {
+		if err = k.CreateNamespace(s.name, alias); err != nil {
+			return false, err
+		}
+		made = true
+		s.open, err = k.Open(s.name)
+	}
+	if err != nil {
+		s.open = nil
+		return made, err
+	}
+	s.id, err = s.open.ID()
+	return made, err
+}
+
+func (s *space) leave() {
+	if s.open != nil {
+		s.open.Close() // nothing can be lost: every write was acknowledged
+	}
+	s.open, s.seen = nil, nil
+}
+
+// observe reads all of the namespace that the plan could be about.
+func (s *space) observe(ctx context.Context, keys []string, stamped func(string) bool) error {
+	links, err := s.open.Links()
+	if err != nil {
+		return err
+	}
+	p := &picture{links: make(map[string]rtnl.Link, len(links)), addresses: make(map[plan.Address]bool)}
+	names := make(map[int]string, len(links))
+	for _, l := range links {
+		p.links[l.Name] = l
+		names[l.Index] = l.Name
+	}
+	addresses, err := s.open.Addresses()
+	if err != nil {
+		return err
+	}
+	for _, a := range addresses {
+		p.addresses[plan.Address{Dev: names[a.Index], Prefix: a.Prefix}] = true
+	}
+	routes, err := s.open.Routes()
+	if err != nil {
+		return err
+	}
+	p.routes = ownRoutes(routes, names, func(dev string) bool { return s.name != "" || stamped(p.links[dev].Alias) })
+	if p.sysctls, err = s.open.Sysctls(keys); err != nil {
+		return err
+	}
+	if p.tables, err = s.open.Tables(ctx); err != nil {
+		return err
+	}
+	s.seen = p
+	return nil
+}
+
+// recheck looks up the interfaces of which events spoke.
+func (s *space) recheck() error {
+	s.mu.Lock()
+	names := s.suspects
+	s.suspects = make(map[string]bool)
+	s.mu.Unlock()
+	for name := range names {
+		if err := s.look(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look reads one interface.
+func (s *space) look(name string) error {
+	l, ok, err := s.open.Link(name)
+	if err != nil {
+		return err
+	}
+	was, known := s.seen.links[name]
+	switch {
+	case !ok || known && was.Index != l.Index:
+		s.seen.forget(name)
+	case known && was.Up && !l.Up:
+		s.seen.dropRoutes(name)
+	}
+	if ok {
+		s.seen.links[name] = l
+	}
+	return nil
+}
+
+// forget drops an interface and what the kernel removes with it.
+func (p *picture) forget(name string) {
+	delete(p.links, name)
+	maps.DeleteFunc(p.addresses, func(a plan.Address, _ bool) bool { return a.Dev == name })
+	p.dropRoutes(name)
+}
+
+// dropRoutes forgets the routes by way of an interface that went down.
+func (p *picture) dropRoutes(name string) {
+	maps.DeleteFunc(p.routes, func(_ plan.Key, r plan.Route) bool {
+		for _, h := range r.Hops {
+			if h.Dev == name {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// settle remembers what events are to be compared with.
+func (s *space) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watched = maps.Clone(s.seen.links)
+}
+
+// heard takes note of an event about an interface and says whether the
+// namespace must be looked at.
+func (s *space) heard(e Event) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was, known := s.watched[e.Link.Name]
+	if !known {
+		return false
+	}
+	same := e.Kind == LinkSeen && was.Index == e.Link.Index && was.Up == e.Link.Up && was.Master == e.Link.Master && was.MTU == e.Link.MTU
+	if same || e.Kind == LinkGone && was.Index != e.Link.Index {
+		return false
+	}
+	s.suspects[e.Link.Name] = true
+	return true
+}
+
+// backoff says when a namespace that failed is tried again.
+func (s *space) backoff(now time.Time, err error, interval time.Duration) {
+	if err == nil {
+		s.failures, s.retryAt = 0, time.Time{}
+		return
+	}
+	s.failures++
+	s.retryAt = now.Add(min(interval<<min(s.failures-1, 6), 10*time.Minute))
+}
+
+func (s *space) tables(ctx context.Context, want []nft.Table) (int, error) {
+	n, err := s.open.SetTables(ctx, s.seen.tables, want)
+	if err != nil {
+		s.seen = nil // unknown: read it again before the next write
+		return n, fmt.Errorf("nftables tables: %w", err)
+	}
+	s.seen.tables = want
+	return n, nil
+}

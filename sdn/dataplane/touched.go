@@ -1,0 +1,93 @@
+package dataplane
+
+import (
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/plan"
+)
+
+// touched collects the names of the namespaces that changes concern.
+type touched struct {
+	view   sdn.View
+	uplink sdn.PortID
+	names  map[string]sdn.DeviceID
+	chains map[sdn.ChainID]bool
+}
+
+func touchedBy(v sdn.View, uplink sdn.PortID, changes []sdn.Change) map[string]sdn.DeviceID {
+	t := touched{view: v, uplink: uplink, names: make(map[string]sdn.DeviceID), chains: make(map[sdn.ChainID]bool)}
+	for _, c := range changes {
+		if c.Kind == sdn.KindChain {
+			t.chain(sdn.ChainID(c.ID))
+		}
+		t.object(c.Before)
+		t.object(c.After)
+	}
+	return t.names
+}
+
+func (t touched) object(o any) {
+	switch o := o.(type) {
+	case sdn.Router:
+		t.home(sdn.DeviceID(o.ID))
+		for _, p := range t.view.PortsOf(sdn.DeviceID(o.ID)) {
+			t.peer(p)
+		}
+	case sdn.Bridge:
+		t.home(o.Home.Device)
+		for _, p := range t.view.PortsOf(sdn.DeviceID(o.ID)) {
+			t.peer(p)
+		}
+	case sdn.Port:
+		t.device(o.Device)
+		t.peer(o)
+		if o.ID == t.uplink {
+			t.names[""] = ""
+		}
+	case sdn.Route:
+		t.home(sdn.DeviceID(o.Router))
+	case sdn.Rule:
+		t.chain(o.Chain)
+	}
+}
+
+func (t touched) home(d sdn.DeviceID) {
+	if d != "" {
+		t.names[sdn.NamespaceName(d)] = d
+	}
+}
+
+func (t touched) device(d sdn.DeviceID) {
+	if home, ok := plan.HomeOf(t.view, d); ok {
+		t.home(home)
+	}
+}
+
+func (t touched) peer(p sdn.Port) {
+	if peer, ok := t.view.Port(p.Peer); ok {
+		t.device(peer.Device)
+	}
+}
+
+// chain follows a chain to all who use it, through jumps.
+func (t touched) chain(id sdn.ChainID) {
+	if t.chains[id] {
+		return
+	}
+	t.chains[id] = true
+	u := t.view.UsersOf(id)
+	for _, r := range u.Routers {
+		t.home(sdn.DeviceID(r))
+	}
+	for _, b := range u.Bridges {
+		t.device(sdn.DeviceID(b))
+	}
+	for _, p := range u.Ports {
+		if port, ok := t.view.Port(p); ok {
+			t.device(port.Device)
+			t.peer(port)
+		}
+	}
+	for _, c := range u.Chains {
+		t.chain(c)
+	}
+}

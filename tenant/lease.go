@@ -35,10 +35,11 @@ func (m *Manager) lease(ctx context.Context, n *network, r AttachRequest) (ipam.
 				return rec, err
 			}
 		}
-		var err error
-		if n, err = m.extend(ctx, n); err != nil {
+		larger, err := m.extend(ctx, n)
+		if err != nil {
 			return ipam.Record{}, fmt.Errorf("subnets %s are full: %w", prefixes(n.record.Subnets), err)
 		}
+		n = larger
 	}
 	return ipam.Record{}, fmt.Errorf("subnets %s fill faster than new ones come: %w", prefixes(n.record.Subnets), ipam.ErrStale)
 }

@@ -124,3 +124,13 @@ func (n *Namespace) Do(f func() error) error {
 	}()
 	return <-done
 }
+
+// In runs f on a thread inside the network namespace at path.
+func In(path string, f func() error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return (&Namespace{Name: path, Path: path, file: file}).Do(f)
+}

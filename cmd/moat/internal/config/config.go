@@ -17,19 +17,23 @@ type Config struct {
 	CNIConfDir string // "" writes no CNI configuration
 	Node       string
 
-	Supernet     netip.Prefix
-	TenantBits   int // prefix length of a tenant's subnet
-	TransitPool  netip.Prefix
-	NoNAT        []netip.Prefix // further destinations that are not translated
-	MTU          int            // bytes; 0: the uplink's
-	Uplink       string         // interface; "" is a veth pair to the host
-	RunNetns     string         // where namespaces are pinned
-	Etcd         Etcd
-	Endpoint     Endpoint
-	LogFormat    string // text or json
-	LogLevel     string
-	EtcdQuota    int64 // bytes, of the embedded etcd
-	EtcdRevision int   // revisions that the embedded etcd keeps
+	Supernet    netip.Prefix
+	TenantBits  int // prefix length of a tenant's subnet
+	TransitPool netip.Prefix
+	NoNAT       []netip.Prefix // further destinations that are not translated
+	MTU         int            // bytes; 0: the uplink's
+	Uplink      string         // interface; "" is a veth pair to the host
+	// UplinkAddress and UplinkGateway are the provider router's on Uplink.
+	UplinkAddress netip.Prefix
+	UplinkGateway netip.Addr
+	HostID        string // UUID of the host in the topology; "": the data directory's
+	RunNetns      string // where namespaces are pinned
+	Etcd          Etcd
+	Endpoint      Endpoint
+	LogFormat     string // text or json
+	LogLevel      string
+	EtcdQuota     int64 // bytes, of the embedded etcd
+	EtcdRevision  int   // revisions that the embedded etcd keeps
 }
 
 // Etcd is an external etcd; no endpoints means the embedded one.
@@ -77,11 +81,11 @@ var nameForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$`)
 func (r Raw) Valid() (Config, error) {
 	c := Config{
 		Name: r.Name, DataDir: r.DataDir, Socket: r.Socket, Listen: r.Listen, CNIConfDir: r.CNIConfDir,
-		Node: r.Node, TenantBits: r.TenantPrefix, MTU: r.MTU, Uplink: r.Uplink, RunNetns: r.NetnsDir,
+		Node: r.Node, HostID: r.HostID, TenantBits: r.TenantPrefix, MTU: r.MTU, Uplink: r.Uplink, RunNetns: r.NetnsDir,
 		Etcd: Etcd(r.Etcd), Endpoint: Endpoint(r.Endpoint), LogFormat: r.Log.Format, LogLevel: r.Log.Level,
 		EtcdQuota: r.Embedded.QuotaBytes, EtcdRevision: r.Embedded.Revisions,
 	}
-	checks := []func(*Config, Raw) error{validNames, validPaths, validNetworks, validEtcd, validLog}
+	checks := []func(*Config, Raw) error{validNames, validPaths, validNetworks, validUplink, validEtcd, validLog}
 	for _, check := range checks {
 		if err := check(&c, r); err != nil {
 			return Config{}, err
@@ -94,11 +98,30 @@ func validNames(c *Config, _ Raw) error {
 	if !nameForm.MatchString(c.Name) {
 		return fmt.Errorf("name: %q is not a DNS label of at most 32 characters", c.Name)
 	}
+	if c.MTU != 0 && (c.MTU < 576 || c.MTU > 65535) {
+		return fmt.Errorf("mtu: %d is not between 576 and 65535 bytes", c.MTU)
+	}
+	return nil
+}
+
+func validUplink(c *Config, r Raw) (err error) {
 	if len(c.Uplink) > 15 {
 		return fmt.Errorf("uplink: interface name %q is longer than 15 bytes", c.Uplink)
 	}
-	if c.MTU != 0 && (c.MTU < 576 || c.MTU > 65535) {
-		return fmt.Errorf("mtu: %d is not between 576 and 65535 bytes", c.MTU)
+	if (c.Uplink == "") != (r.UplinkAddress == "") || (c.Uplink == "") != (r.UplinkGateway == "") {
+		return fmt.Errorf("uplink, uplinkAddress and uplinkGateway: give all or none")
+	}
+	if c.Uplink == "" {
+		return nil
+	}
+	if c.UplinkAddress, err = netip.ParsePrefix(r.UplinkAddress); err != nil {
+		return fmt.Errorf("uplinkAddress: %w", err)
+	}
+	if c.UplinkGateway, err = netip.ParseAddr(r.UplinkGateway); err != nil {
+		return fmt.Errorf("uplinkGateway: %w", err)
+	}
+	if !c.UplinkAddress.Contains(c.UplinkGateway) {
+		return fmt.Errorf("uplinkGateway: %s is not in %s", c.UplinkGateway, c.UplinkAddress.Masked())
 	}
 	return nil
 }

@@ -9,23 +9,26 @@ import (
 
 // Raw is the configuration as written, in a file or by flags.
 type Raw struct {
-	Name         string      `json:"name"`
-	DataDir      string      `json:"dataDir"`
-	Socket       string      `json:"socket"`
-	Listen       string      `json:"listen"`
-	CNIConfDir   string      `json:"cniConfDir"`
-	Node         string      `json:"node"`
-	Supernet     string      `json:"supernet"`
-	TenantPrefix int         `json:"tenantPrefix"`
-	TransitPool  string      `json:"transitPool"`
-	NoNAT        []string    `json:"noNAT"`
-	MTU          int         `json:"mtu"`
-	Uplink       string      `json:"uplink"`
-	NetnsDir     string      `json:"netnsDir"`
-	Etcd         RawEtcd     `json:"etcd"`
-	Embedded     RawEmbedded `json:"embedded"`
-	Endpoint     RawEndpoint `json:"endpoint"`
-	Log          RawLog      `json:"log"`
+	Name          string      `json:"name"`
+	DataDir       string      `json:"dataDir"`
+	Socket        string      `json:"socket"`
+	Listen        string      `json:"listen"`
+	CNIConfDir    string      `json:"cniConfDir"`
+	Node          string      `json:"node"`
+	Supernet      string      `json:"supernet"`
+	TenantPrefix  int         `json:"tenantPrefix"`
+	TransitPool   string      `json:"transitPool"`
+	NoNAT         []string    `json:"noNAT"`
+	MTU           int         `json:"mtu"`
+	Uplink        string      `json:"uplink"`
+	UplinkAddress string      `json:"uplinkAddress"`
+	UplinkGateway string      `json:"uplinkGateway"`
+	HostID        string      `json:"hostID"`
+	NetnsDir      string      `json:"netnsDir"`
+	Etcd          RawEtcd     `json:"etcd"`
+	Embedded      RawEmbedded `json:"embedded"`
+	Endpoint      RawEndpoint `json:"endpoint"`
+	Log           RawLog      `json:"log"`
 }
 
 // RawEtcd is the key etcd.

@@ -6,6 +6,11 @@ import (
 	"github.com/moatnet/moat/sdn"
 )
 
+// errNewerSchema says that this program must not touch what is stored.
+var errNewerSchema = fmt.Errorf("the topology was written by a newer program: %w", sdn.ErrUnavailable)
+
+var errClosed = fmt.Errorf("the topology is closed: %w", sdn.ErrUnavailable)
+
 // refusal is an error with a text of the API's contract, word for word, and
 // its kind.
 type refusal struct {

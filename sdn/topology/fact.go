@@ -112,8 +112,7 @@ func decodeAs[T any](f *fact, value []byte) error {
 // checkSchema refuses a store that a newer program wrote.
 func checkSchema(version int) error {
 	if version > schemaVersion {
-		return fmt.Errorf("the stored topology has schema version %d, this program knows %d: a newer program wrote it: %w",
-			version, schemaVersion, sdn.ErrUnavailable)
+		return fmt.Errorf("%w: its schema has version %d, this program knows %d", errNewerSchema, version, schemaVersion)
 	}
 	return nil
 }

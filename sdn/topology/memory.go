@@ -8,13 +8,13 @@ import (
 
 // memory is a store that forgets everything with the process.
 type memory struct {
-	mu    sync.Mutex
-	rev   int64
-	mods  map[key]int64
-	apply feed
+	mu   sync.Mutex
+	rev  int64
+	mods map[key]int64
+	sink sink
 }
 
-func newMemory(apply feed) *memory { return &memory{mods: map[key]int64{}, apply: apply} }
+func newMemory(to sink) *memory { return &memory{mods: map[key]int64{}, sink: to} }
 
 func (m *memory) commit(_ context.Context, x *txn) (int64, bool, error) {
 	m.mu.Lock()
@@ -53,7 +53,7 @@ func (m *memory) commit(_ context.Context, x *txn) (int64, bool, error) {
 			m.mods[f.key] = m.rev
 		}
 	}
-	m.apply(facts, m.rev)
+	m.sink.take(facts, m.rev)
 	return m.rev, true, nil
 }
 
@@ -63,4 +63,4 @@ func (m *memory) head(context.Context) (int64, error) {
 	return m.rev, nil
 }
 
-func (m *memory) close() error { return nil }
+func (m *memory) close() {}

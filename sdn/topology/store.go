@@ -2,8 +2,8 @@ package topology
 
 import "context"
 
-// store keeps facts. What it commits reaches the graph through the feed that
-// it was opened with, in the order of revisions.
+// store keeps facts. What it commits reaches its sink, in the order of
+// revisions; commit and head need not wait for that.
 type store interface {
 	// commit writes the facts in one transaction if every key still has the
 	// revision that x relied on. It returns the revision that the graph must
@@ -11,9 +11,16 @@ type store interface {
 	commit(ctx context.Context, x *txn) (rev int64, ok bool, err error)
 	// head returns the revision of the last write there is.
 	head(ctx context.Context) (int64, error)
-	// close stops the feed and waits for it.
-	close() error
+	// close stops the feed of the sink and waits for it.
+	close()
 }
 
-// feed takes in what was stored up to a revision.
-type feed func(facts []fact, rev int64)
+// sink takes in what is stored.
+type sink interface {
+	// take takes in the facts that were written up to a revision.
+	take(facts []fact, rev int64)
+	// takeAll takes in all facts that there are at a revision.
+	takeAll(facts []fact, rev int64)
+	// fail reports that there will be no more.
+	fail(err error)
+}

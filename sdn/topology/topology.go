@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"github.com/moatnet/moat/sdn"
 )
 
@@ -71,17 +73,40 @@ func newState(o Options) *state {
 // NewMemory makes an empty topology that is stored nowhere.
 func NewMemory(o Options) *Topology {
 	s := newState(o)
-	s.store = newMemory(s.take)
+	s.store = newMemory(s)
 	return &Topology{state: s}
 }
 
+// OpenEtcd loads a topology from etcd, follows it until Close, and finishes
+// the deletions that a process before it could not. ctx bounds the opening
+// only; the client stays the caller's and must outlive the Topology. Without
+// etcd the error wraps sdn.ErrUnavailable.
+func OpenEtcd(ctx context.Context, c *clientv3.Client, o Options) (*Topology, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	s := newState(o)
+	e, err := openEtcd(ctx, c, o.Prefix, s, s.log)
+	if err != nil {
+		return nil, err
+	}
+	s.store = e
+	if err := s.sweep(ctx); err != nil {
+		s.log.Warn("deletions left to be finished later", "error", err)
+	}
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.tasks.Go(func() { s.sweepLate(life) })
+	return &Topology{state: s}, nil
+}
+
 // Close stops following the store and waits until that has ended. Calls after
-// it fail.
+// it fail with sdn.ErrUnavailable; View goes on to show what was last.
 func (t *Topology) Close() error {
 	t.stop()
-	err := t.store.close()
 	t.tasks.Wait()
-	return err
+	t.store.close()
+	t.fail(errClosed)
+	return nil
 }
 
 // Local reads the same topology without asking the store whether another
@@ -97,10 +122,34 @@ func (t *Topology) View(f func(v sdn.View)) {
 	f(t.graph)
 }
 
-// take is the feed of the store.
+// take implements sink.
 func (s *state) take(facts []fact, rev int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.absorb(facts, rev)
+}
+
+// takeAll implements sink: only what differs is news to anyone.
+func (s *state) takeAll(facts []fact, rev int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	there := make(map[key]struct{}, len(facts))
+	var news []fact
+	for _, f := range facts {
+		there[f.key] = struct{}{}
+		if s.graph.facts[f.key].mod != f.mod {
+			news = append(news, f)
+		}
+	}
+	for k := range s.graph.facts {
+		if _, ok := there[k]; !ok {
+			news = append(news, fact{key: k})
+		}
+	}
+	s.absorb(news, rev)
+}
+
+func (s *state) absorb(facts []fact, rev int64) {
 	changes := s.graph.apply(facts, rev)
 	s.graph.overlay.forget(changes)
 	if len(changes) > 0 {
@@ -112,7 +161,7 @@ func (s *state) take(facts []fact, rev int64) {
 	s.moved = make(chan struct{})
 }
 
-// fail makes every later call fail with err.
+// fail implements sink: every later call fails with err.
 func (s *state) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,7 +25,9 @@ type txn struct {
 }
 
 func newTxn(g *graph) *txn {
-	return &txn{graph: g, rev: g.rev, relied: map[key]int64{}, writes: map[key]fact{}, chains: map[sdn.ChainID]struct{}{}}
+	x := &txn{graph: g, rev: g.rev, relied: map[key]int64{}, writes: map[key]fact{}, chains: map[sdn.ChainID]struct{}{}}
+	x.rely(schemaKey)
+	return x
 }
 
 func (x *txn) rely(k key) { x.relied[k] = x.graph.facts[k].mod }

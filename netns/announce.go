@@ -20,12 +20,13 @@ const (
 // announce broadcasts a gratuitous ARP request for each IPv4 address of the
 // pod's end (RFC 5227, section 3). Whoever still knows the address by the MAC of
 // the pod that had it before learns the new one, and the bridge learns the port.
+// Closing a packet socket waits for RCU, some 10 ms: that happens after the call.
 func announce(v Veth, made Made) error {
 	fd, err := socketIn(v.PodNS, unix.AF_PACKET, unix.SOCK_RAW, 0)
 	if err != nil {
 		return fmt.Errorf("announce addresses: %w", err)
 	}
-	defer unix.Close(fd)
+	defer func() { go unix.Close(fd) }()
 	to := &unix.SockaddrLinklayer{Ifindex: made.PodIndex, Halen: etherAddrBytes}
 	for _, p := range v.Addresses {
 		if !p.Addr().Is4() {

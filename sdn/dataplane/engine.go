@@ -26,6 +26,7 @@ type Engine struct {
 	facts  *facts
 	ready  chan struct{}
 	first  sync.Once
+	legacy sync.Once
 
 	mu      sync.Mutex
 	spaces  map[string]*space

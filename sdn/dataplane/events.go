@@ -166,6 +166,8 @@ func filterEvent(kind uint16, _ []byte) (Event, bool) {
 	switch kind & 0xff {
 	case unix.NFT_MSG_DELTABLE, unix.NFT_MSG_DELCHAIN, unix.NFT_MSG_DELRULE, unix.NFT_MSG_DELSET, unix.NFT_MSG_DELSETELEM:
 		return Event{Kind: StateGone}, true
+	case unix.NFT_MSG_NEWCHAIN:
+		return Event{Kind: ChainSeen}, true
 	}
 	return Event{}, false
 }

@@ -50,6 +50,16 @@ type Space interface {
 	// SetTables turns have into want in one transaction and returns the number
 	// of messages that it took.
 	SetTables(ctx context.Context, have, want []nft.Table) (int, error)
+
+	// ForeignForward lists the base chains of others at the forward hook that
+	// drop by policy, or that hold rules with the stamp.
+	ForeignForward(stamp string) ([]ForeignChain, error)
+	// Admit puts a stamped rule at the head of the chain that accepts what comes
+	// in (or goes out) by dev.
+	Admit(c ForeignChain, dev, stamp string, in bool) error
+	Retract(c ForeignChain, r ForeignRule) error
+	// LegacyFilter says whether there is a filter table of legacy iptables.
+	LegacyFilter() (bool, error)
 }
 
 // Event says that something changed in a namespace.
@@ -66,6 +76,7 @@ type EventKind int
 const (
 	LinkSeen   EventKind = iota // made or changed
 	LinkGone                    // deleted, or moved away
+	ChainSeen                   // a chain of nftables was made
 	StateGone                   // an address, a route or something of nftables was deleted
 	EventsLost                  // the kernel dropped events; look at everything
 )

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/moatnet/moat/sdn/dataplane/rtnl"
+	"github.com/moatnet/moat/sdn/filter"
 	"github.com/moatnet/moat/sdn/nft"
 	"github.com/moatnet/moat/sdn/nftnl"
 	"github.com/moatnet/moat/sdn/plan"
@@ -19,7 +20,8 @@ type Linux struct {
 	dir  string
 	host *os.File // the namespace in which the engine was started
 
-	hostTable string // the table of this installation there
+	hostTable   string // the table of this installation there
+	tablePrefix string // of its tables in namespaces of its own
 }
 
 // NewLinux returns the kernel with the calling thread's network namespace as
@@ -29,7 +31,7 @@ func NewLinux(dir string, c plan.Config) (*Linux, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the host's network namespace: %w", err)
 	}
-	return &Linux{dir: dir, host: host, hostTable: c.HostTable()}, nil
+	return &Linux{dir: dir, host: host, hostTable: c.HostTable(), tablePrefix: filter.TablePrefix(c.Installation)}, nil
 }
 
 // Close lets go of the host's namespace.
@@ -117,7 +119,7 @@ func (s *linuxSpace) Tables(ctx context.Context) ([]nft.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	prefix := "moat"
+	prefix := s.kernel.tablePrefix
 	if s.host {
 		prefix = s.kernel.hostTable
 	}

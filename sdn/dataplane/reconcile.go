@@ -16,11 +16,12 @@ import (
 // job is one attempt to make one namespace as it is wanted.
 type job struct {
 	*Engine
-	ctx    context.Context
-	space  *space
-	want   plan.Namespace
-	report Report
-	again  []string // namespaces whose links this one made or unmade
+	ctx      context.Context
+	space    *space
+	want     plan.Namespace
+	report   Report
+	observed bool     // the picture is fresh
+	again    []string // namespaces whose links this one made or unmade
 }
 
 // space returns the state of a namespace by its name.
@@ -64,7 +65,7 @@ func (j *job) run(observe bool) error {
 	if err := j.enter(observe); err != nil {
 		return err
 	}
-	steps := []func() error{j.sysctls, j.tables, j.makeLinks, j.dropLinks, j.setLinks, j.late, j.addresses, j.routes}
+	steps := []func() error{j.sysctls, j.tables, j.admit, j.makeLinks, j.dropLinks, j.setLinks, j.late, j.addresses, j.routes}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			j.confirm(err)
@@ -116,15 +117,16 @@ func (j *job) enter(observe bool) error {
 	maps.DeleteFunc(j.byID, func(_ int, o *space) bool { return o == s })
 	j.byID[s.id] = s
 	j.mu.Unlock()
+	s.mu.Lock()
+	clear(s.suspects)
+	s.mu.Unlock()
 	if err := s.observe(j.ctx, j.sysctlKeys(), j.stamped); err != nil {
 		return err
 	}
 	if lo := s.seen.links["lo"]; s.name != "" && lo.Alias != alias {
 		return fmt.Errorf("it carries the stamp %q, not %q: it is not this installation's", lo.Alias, alias)
 	}
-	s.mu.Lock()
-	clear(s.suspects)
-	s.mu.Unlock()
+	j.observed = true
 	return nil
 }
 

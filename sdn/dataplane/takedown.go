@@ -36,7 +36,7 @@ func (e *Engine) takeHostDown(ctx context.Context) error {
 	if err := j.enter(true); err != nil {
 		return fmt.Errorf("take down on the host: %w", err)
 	}
-	errs := []error{j.tables()}
+	errs := []error{j.tables(), j.admit()}
 	for _, l := range s.seen.links {
 		if e.stamped(l.Alias) {
 			errs = append(errs, j.drop(l))

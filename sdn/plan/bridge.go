@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/filter"
 )
 
 // Bridge plans a bridge's part of the namespace of its home: its interface,
@@ -25,6 +26,11 @@ func Bridge(v sdn.View, c Config, id sdn.BridgeID) (Namespace, error) {
 			n.Links = append(n.Links, l)
 		}
 	}
+	tables, err := filter.Bridge(v, c.Installation, id)
+	if err != nil {
+		return Namespace{}, fmt.Errorf("plan bridge %s: %w", id, err)
+	}
+	n.Tables = tables
 	n.Sort()
 	return n, nil
 }
@@ -36,26 +42,10 @@ func bridgeLink(v sdn.View, c Config, b sdn.Bridge) Link {
 		Name: sdn.InterfaceName(b.ID), Kind: BridgeLink, Alias: c.stamp(KindBridge, string(b.ID)),
 		MAC: MACOf(b.ID), MTU: c.MTU, Up: b.AdminStateUp, NoARP: true,
 	}
-	if p, ok := selfPort(v, b); ok {
-		l.MAC = portMAC(p)
-		l.NoARP = !open(v, p)
+	if p, ok := v.Port(b.Home.Self); ok && p.Peer != "" {
+		l.MAC, l.NoARP = portMAC(p), false
 	}
 	return l
-}
-
-// selfPort is the router port that the bridge's interface plays.
-func selfPort(v sdn.View, b sdn.Bridge) (sdn.Port, bool) {
-	p, ok := v.Port(b.Home.Self)
-	if !ok || p.Peer == "" {
-		return sdn.Port{}, false
-	}
-	return p, true
-}
-
-// open says whether both ends of the port's link are up.
-func open(v sdn.View, p sdn.Port) bool {
-	peer, ok := v.Port(p.Peer)
-	return ok && p.AdminStateUp && peer.AdminStateUp
 }
 
 // memberLink is the interface of a bridge port; false when it has none.

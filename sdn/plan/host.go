@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/nft"
 )
 
 // Host plans what Moat keeps in the host's own namespace: the far end of the
@@ -33,6 +34,40 @@ func Host(v sdn.View, c Config) (Namespace, error) {
 	for _, dst := range c.Uplink.HostRoutes {
 		n.Routes = append(n.Routes, Route{Type: Unicast, Dst: dst.Masked(), Hops: []Hop{{Via: gateway, Dev: dev}}})
 	}
+	n.Tables = []nft.Table{hostTable(c, dev)}
 	n.Sort()
 	return n, nil
+}
+
+// Priorities on the host: before anyone else's forward chain, and before the
+// source translation of others, who would take Moat's sources for their own.
+const (
+	prioForward    = -10
+	prioMasquerade = 90
+)
+
+// hostTable lets nobody but the host itself start connections to what lies
+// behind the uplink, and translates what leaves the machine from there.
+func hostTable(c Config, dev string) nft.Table {
+	uplink := nft.Iface(dev)
+	in, out := nft.Match{Field: nft.IIfName, Value: uplink}, nft.Match{Field: nft.OIfName, Value: uplink}
+	related := nft.Match{Field: nft.CTState, Value: nft.Uint32(nft.StateEstablished | nft.StateRelated)}
+	forward := []nft.Rule{
+		nft.NewRule(out, in, nft.Accept()).WithComment("from tenant to tenant"),
+		nft.NewRule(out, related, nft.Accept()).WithComment("return flows"),
+		nft.NewRule(out, nft.Drop()).WithComment("only the host itself may start connections to pods"),
+	}
+	var masquerade []nft.Rule
+	for _, p := range c.Uplink.Masquerade {
+		masquerade = append(masquerade, nft.NewRule(
+			nft.Match{Field: nft.IPSrc, Mask: nft.PrefixMask(p), Value: nft.Addr(p.Masked().Addr())},
+			nft.Match{Field: nft.OIfName, Not: true, Value: uplink},
+			nft.Masquerade{},
+		))
+	}
+	t := nft.Table{Family: nft.IP, Name: c.HostTable(), Chains: []nft.Chain{
+		{Name: "forward", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Forward, Priority: prioForward, Policy: nft.PolicyAccept}, Rules: forward},
+		{Name: "postrouting", Base: &nft.Base{Type: nft.NATChain, Hook: nft.Postrouting, Priority: prioMasquerade, Policy: nft.PolicyAccept}, Rules: masquerade},
+	}}
+	return t.Normal()
 }

@@ -131,6 +131,9 @@ func (n *Namespace) Sort() {
 	slices.SortFunc(n.Routes, func(a, b Route) int {
 		return cmp.Or(a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()), cmp.Compare(a.Metric, b.Metric))
 	})
+	slices.SortFunc(n.Tables, func(a, b nft.Table) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Name, b.Name))
+	})
 	slices.Sort(n.Unrealised)
 }
 

@@ -1,18 +1,12 @@
 package plan
 
 import (
-	"net/netip"
-
 	"github.com/moatnet/moat/sdn"
 )
 
-// addRoutes plans the router's routes. A router that is down has one route: it
-// refuses everything.
+// addRoutes plans the router's routes. Those of a router that is down stay: its
+// filters refuse everything, and the refusals need a way back.
 func (n *Namespace) addRoutes(v sdn.View, c Config, r sdn.Router) {
-	if !r.AdminStateUp {
-		n.Routes = []Route{{Type: Prohibit, Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}}
-		return
-	}
 	byKey := make(map[Key]int)
 	for _, rt := range v.RoutesOf(r.ID) {
 		if err := CheckRoute(rt); err != nil {
@@ -57,7 +51,7 @@ func kernelRoute(v sdn.View, c Config, r sdn.Route) (Route, bool) {
 		return out, true
 	}
 	p, ok := v.Port(r.NextHopPort)
-	if !ok || !works(c, p) || CheckPort(p) != nil {
+	if !ok || !p.AdminStateUp || !connected(c, p) || CheckPort(p) != nil {
 		return Route{}, false
 	}
 	dev := sdn.PortInterface(v, p)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/filter"
 )
 
 // Router plans the router's own part of its namespace: its ports that are
@@ -22,20 +23,23 @@ func Router(v sdn.View, c Config, id sdn.RouterID) (Namespace, error) {
 		if l, ok := routerLink(v, c, p); ok {
 			n.Links = append(n.Links, l)
 		}
-		if dev := sdn.PortInterface(v, p); p.Address.IsValid() && works(c, p) && r.AdminStateUp {
+		if dev := sdn.PortInterface(v, p); p.Address.IsValid() && connected(c, p) {
 			n.Addresses = append(n.Addresses, Address{Dev: dev, Prefix: p.Address})
 		}
 	}
 	n.addRoutes(v, c, r)
+	tables, err := filter.Router(v, c.Installation, id)
+	if err != nil {
+		return Namespace{}, fmt.Errorf("plan router %s: %w", id, err)
+	}
+	n.Tables = tables
 	n.Sort()
 	return n, nil
 }
 
-// works says whether a port can carry traffic on this host: it is up, and
-// linked or bound here.
-func works(c Config, p sdn.Port) bool {
-	return p.AdminStateUp && (p.Peer != "" || boundHere(c, p))
-}
+// connected says whether a port has a way out on this host: it is linked, or
+// bound here.
+func connected(c Config, p sdn.Port) bool { return p.Peer != "" || boundHere(c, p) }
 
 func boundHere(c Config, p sdn.Port) bool { return p.Interface != "" && p.Host == c.Host }
 

@@ -30,6 +30,10 @@ func (e *Engine) heard(ev Event) {
 		if s.heard(ev) {
 			e.queue.add(s.name, false)
 		}
+	case ChainSeen:
+		if ev.Space == hostSpace { // it may be one that drops what it does not know
+			e.settleSoon(s)
+		}
 	case StateGone:
 		e.settleSoon(s)
 	}

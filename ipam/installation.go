@@ -60,8 +60,8 @@ func (i Installation) Validate() error {
 	switch {
 	case i.SubnetLength > 29:
 		return &ConfigError{KeySubnetLength, length, "too small: at most /29, gateway and five pods"}
-	case i.SubnetLength < 16:
-		return &ConfigError{KeySubnetLength, length, "too large: at least /16, a bridge holds 1,000 ports"}
+	case i.SubnetLength < 20:
+		return &ConfigError{KeySubnetLength, length, "too large: at least /20, a bridge holds 1,000 ports"}
 	case i.SubnetLength < i.Supernet.Bits():
 		return &ConfigError{KeySupernet, i.Supernet.String(), "too small for one tenant subnet of " + length}
 	case i.Supernet.Bits() < 6:

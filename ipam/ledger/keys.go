@@ -45,10 +45,10 @@ func unsortable(s string) (netip.Addr, error) {
 	return netip.AddrFrom4(b), nil
 }
 
-// span are the keys under prefix of the addresses of a subnet, from one on.
-func span(prefix string, subnet netip.Prefix, from netip.Addr) (key, end string) {
+// span are the keys under prefix of the addresses of a subnet.
+func span(prefix string, subnet netip.Prefix) (key, end string) {
 	last := ipam.Nth(subnet, size(subnet)-1)
-	return prefix + sortable(from), prefix + sortable(last) + "\x00"
+	return prefix + sortable(subnet.Addr()), prefix + sortable(last) + "\x00"
 }
 
 func size(p netip.Prefix) int { return 1 << (32 - p.Bits()) }

@@ -2,20 +2,16 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/moatnet/moat/ipam"
 )
 
-const (
-	// neighbours is how many held addresses a loser is told of.
-	neighbours = 32
-	// maxTries bounds the transactions of one Lease; each that is lost means
-	// that another node took an address in that moment.
-	maxTries = 64
-)
+// maxTries bounds the transactions of one Lease; each that is lost but the
+// first means that another node took an address in that moment.
+const maxTries = 64
 
 // candidate is a place that a lease is tried with, and the revision at which
 // it was last given back (0: never, or long ago and forgotten).
@@ -114,17 +110,18 @@ func (l *Ledger) claim(ctx context.Context, t ipam.Tenant, r ipam.Record, freedR
 	}
 	key := attachmentKey(r.Attachment)
 	address, freed := addressesOf(t.Name)+sortable(r.Address), freedOf(t.Name)+sortable(r.Address)
-	from, end := span(addressesOf(t.Name), r.Subnet, r.Address)
 	return l.commit(ctx, "lease for attachment "+r.Attachment.String(), Txn{
 		If:   []Cond{at(tenantKey(t.Name), t.Revision), absent(key), absent(address), at(freed, freedRev)},
 		Then: []Op{put(key, v), put(address, []byte(key)), del(freed)},
-		Else: []Op{get(key), get(tenantKey(t.Name)), {Kind: OpGet, Key: from, End: end, Limit: neighbours}, get(freed)},
+		Else: append([]Op{get(key), get(tenantKey(t.Name))}, addresses(t.Name, r.Subnet)...),
 	})
 }
 
-// lost reads why a claim did not go through and returns what to try next.
+// lost reads why a claim did not go through and returns what to try next. The
+// answer brought all addresses of the subnet, so the next try is wrong only if
+// another node is quick in that moment.
 func (l *Ledger) lost(ctx context.Context, p *picture, t ipam.Tenant, r ipam.Record, c candidate, res Result) (candidate, error) {
-	holders := res.Out[2].Pairs
+	held, given := res.Out[2].Pairs, res.Out[3].Pairs
 	if kv, ok := res.Out[0].one(); ok {
 		p.giveUp(c)
 		have, err := decodeRecord(kv)
@@ -137,16 +134,19 @@ func (l *Ledger) lost(ctx context.Context, p *picture, t ipam.Tenant, r ipam.Rec
 		p.giveUp(c)
 		return c, stale(t)
 	}
-	if len(holders) > 0 && holders[0].Key == addressesOf(t.Name)+sortable(r.Address) {
-		if err := p.lost(c.place, holders, !c.asked); err != nil {
-			return c, err
-		}
-		if c.asked {
-			return c, inUse(r.Address, holders[0])
-		}
+	p.drop(c.place)
+	if err := p.draw(held, given); err != nil {
+		return c, err
+	}
+	if !c.asked {
+		p.jump()
 		return l.candidate(ctx, p, t, netip.Addr{})
 	}
-	return l.cooling(ctx, p, t, c, res.Out[3])
+	key := addressesOf(t.Name) + sortable(r.Address)
+	if i := slices.IndexFunc(held, func(kv Pair) bool { return kv.Key == key }); i >= 0 {
+		return c, inUse(r.Address, held[i])
+	}
+	return l.candidate(ctx, p, t, r.Address)
 }
 
 func inUse(a netip.Addr, kv Pair) error {
@@ -155,27 +155,4 @@ func inUse(a netip.Addr, kv Pair) error {
 		return err
 	}
 	return &ipam.AddressInUseError{Address: a, Holder: holder}
-}
-
-// cooling handles a free address of which this process did not know when it
-// was given back: an older one is tried again, a fresh one passed over, unless
-// the caller asked for it.
-func (l *Ledger) cooling(ctx context.Context, p *picture, t ipam.Tenant, c candidate, out Out) (candidate, error) {
-	kv, ok := out.one()
-	if !ok {
-		c.rev = 0
-		return c, nil
-	}
-	var v freedValue
-	if err := json.Unmarshal(kv.Value, &v); err != nil {
-		return c, fmt.Errorf("read %s: %w: %w", kv.Key, ipam.ErrCorrupt, err)
-	}
-	if c.asked || !l.opt.Now().Before(v.At.Add(l.opt.AddressCoolDown)) {
-		c.rev = kv.Mod
-		return c, nil
-	}
-	if err := p.cooled(c.place, kv); err != nil {
-		return c, err
-	}
-	return l.candidate(ctx, p, t, netip.Addr{})
 }

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -144,7 +143,3 @@ func (l *Ledger) commit(ctx context.Context, what string, t Txn) (Result, error)
 func (l *Ledger) read(ctx context.Context, what string, ops ...Op) (Result, error) {
 	return l.commit(ctx, what, Txn{Then: ops})
 }
-
-// somewhere is a random place below n, where a loser goes on so that it does
-// not follow in the winner's steps.
-func somewhere(n int) int { return rand.IntN(n) }

@@ -83,16 +83,21 @@ func (l *Ledger) load(ctx context.Context, p *picture, tenant string, seen int) 
 	if p.count() != seen {
 		return nil
 	}
-	var ops []Op
-	for _, prefix := range []string{addressesOf(tenant), freedOf(tenant)} {
-		key, end := span(prefix, p.subnet, p.subnet.Addr())
-		ops = append(ops, Op{Kind: OpGet, Key: key, End: end})
-	}
-	res, err := l.read(ctx, "read addresses of tenant "+tenant, ops...)
+	res, err := l.read(ctx, "read addresses of tenant "+tenant, addresses(tenant, p.subnet)...)
 	if err != nil {
 		return err
 	}
 	return p.draw(res.Out[0].Pairs, res.Out[1].Pairs)
+}
+
+// addresses asks for the held and the freed addresses of a subnet, which a
+// picture is drawn from.
+func addresses(tenant string, subnet netip.Prefix) (ops []Op) {
+	for _, prefix := range []string{addressesOf(tenant), freedOf(tenant)} {
+		key, end := span(prefix, subnet)
+		ops = append(ops, Op{Kind: OpGet, Key: key, End: end})
+	}
+	return ops
 }
 
 func (p *picture) count() int {
@@ -101,7 +106,8 @@ func (p *picture) count() int {
 	return p.loads
 }
 
-// draw starts the picture anew from what the store holds.
+// draw starts the picture anew from what the store holds. The first time it
+// goes on behind the address that was leased last, whoever did so.
 func (p *picture) draw(held, given []Pair) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,14 +120,14 @@ func (p *picture) draw(held, given []Pair) error {
 	for i := n; i < len(p.used)*64; i++ {
 		p.set(i)
 	}
-	var latest int64
+	first, latest := p.loads == 0, int64(0)
 	for _, kv := range held {
 		i, err := p.place(kv.Key)
 		if err != nil {
 			return err
 		}
 		p.hold(i)
-		if kv.Create > latest {
+		if first && kv.Create > latest {
 			latest, p.next = kv.Create, i+1
 		}
 	}

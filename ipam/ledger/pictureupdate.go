@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -24,6 +25,9 @@ func (p *picture) untaken(place int) {
 		p.clear(place)
 		p.held--
 	}
+	if p.next == place+1 {
+		p.next = place
+	}
 }
 
 // giveUp is untaken for a candidate; an asked one may have been another's.
@@ -33,31 +37,18 @@ func (p *picture) giveUp(c candidate) {
 	}
 }
 
-// lost draws in that a place is another's, with its neighbours that are too,
-// and, unless the place was asked for, goes on somewhere else.
-func (p *picture) lost(place int, neighbours []Pair, jump bool) error {
+// drop ends what was under way for a place that turned out to be another's.
+func (p *picture) drop(place int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.pending, place)
-	for _, kv := range neighbours {
-		i, err := p.place(kv.Key)
-		if err != nil {
-			return err
-		}
-		p.hold(i)
-	}
-	if jump {
-		p.next = somewhere(size(p.subnet))
-	}
-	return nil
 }
 
-// cooled draws in that a place was given back elsewhere and is cooling.
-func (p *picture) cooled(place int, kv Pair) error {
-	p.untaken(place)
+// jump goes on somewhere else, so as not to follow in the winner's steps.
+func (p *picture) jump() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.drawFreed(kv)
+	p.next = rand.IntN(size(p.subnet))
 }
 
 // released draws in that an address was given back here.

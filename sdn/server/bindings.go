@@ -29,7 +29,7 @@ func (s *server) listBindings(c *call) (answer, error) {
 }
 
 func (s *server) createBinding(c *call) (answer, error) {
-	h, err := s.host(c)
+	host, err := pathID[sdn.HostID](c, "id", kindHost)
 	if err != nil {
 		return answer{}, err
 	}
@@ -37,7 +37,7 @@ func (s *server) createBinding(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	b.Host = h.ID
+	b.Host = host
 	if err := s.api.Bind(c.Context(), b); err != nil {
 		return answer{}, err
 	}

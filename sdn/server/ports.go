@@ -40,7 +40,7 @@ func (s *server) registerDevicePorts(collection string, kind sdn.PortKind, of de
 	one, many := own(wire.PortV3, wire.PortV4), lists(wire.PortV3, wire.PortV4)
 	s.handle("/"+collection+"/{id}/"+wire.Ports, map[string]operation{
 		http.MethodGet:  {gives: many, do: func(c *call) (answer, error) { return s.listPorts(c, of) }},
-		http.MethodPost: {takes: one, gives: one, do: func(c *call) (answer, error) { return s.createPort(c, kind, of) }},
+		http.MethodPost: {takes: one, gives: one, do: func(c *call) (answer, error) { return s.createPort(c, kind) }},
 	})
 	s.handle("/"+collection+"/{id}/"+wire.PeerPorts, map[string]operation{
 		http.MethodGet: {gives: many, do: func(c *call) (answer, error) { return s.listPeerPorts(c, of) }},
@@ -70,8 +70,8 @@ func (s *server) listPeerPorts(c *call, of device) (answer, error) {
 	return shown(ps, err, c.uris.Port)
 }
 
-func (s *server) createPort(c *call, kind sdn.PortKind, of device) (answer, error) {
-	id, err := of(c)
+func (s *server) createPort(c *call, kind sdn.PortKind) (answer, error) {
+	id, err := pathID[sdn.DeviceID](c, "id", string(kind))
 	if err != nil {
 		return answer{}, err
 	}

@@ -31,7 +31,7 @@ func (s *server) listRoutes(c *call) (answer, error) {
 }
 
 func (s *server) createRoute(c *call) (answer, error) {
-	router, err := s.router(c)
+	router, err := pathID[sdn.RouterID](c, "id", kindRouter)
 	if err != nil {
 		return answer{}, err
 	}
@@ -39,7 +39,7 @@ func (s *server) createRoute(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r.Router = router.ID
+	r.Router = router
 	r, err = s.api.CreateRoute(c.Context(), r)
 	if err != nil {
 		return answer{}, err

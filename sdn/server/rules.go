@@ -33,7 +33,7 @@ func (s *server) listRules(c *call) (answer, error) {
 }
 
 func (s *server) createRule(c *call) (answer, error) {
-	chain, err := s.chain(c)
+	chain, err := pathID[sdn.ChainID](c, "id", kindChain)
 	if err != nil {
 		return answer{}, err
 	}
@@ -44,10 +44,10 @@ func (s *server) createRule(c *call) (answer, error) {
 	if r.ID == "" {
 		r.ID = sdn.NewID[sdn.RuleID]()
 	}
-	r.Chain = chain.ID
+	r.Chain = chain
 	stored, err := s.api.CreateRule(c.Context(), r)
 	if errors.Is(err, sdn.ErrUnsupported) {
-		return answer{}, fmt.Errorf("%s rule %s of chain %s: %w", r.Type, r.ID, chain.ID, err)
+		return answer{}, fmt.Errorf("%s rule %s of chain %s: %w", r.Type, r.ID, chain, err)
 	}
 	if err != nil {
 		return answer{}, err

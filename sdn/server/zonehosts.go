@@ -32,7 +32,7 @@ func (s *server) listZoneHosts(c *call) (answer, error) {
 
 // addZoneHost answers 409 without a body, as MidoNet does.
 func (s *server) addZoneHost(c *call) (answer, error) {
-	z, err := s.tunnelZone(c)
+	zone, err := pathID[sdn.TunnelZoneID](c, "id", kindTunnelZone)
 	if err != nil {
 		return answer{}, err
 	}
@@ -40,7 +40,7 @@ func (s *server) addZoneHost(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	m.Zone = z.ID
+	m.Zone = zone
 	err = s.api.AddTunnelZoneHost(c.Context(), m)
 	switch {
 	case errors.Is(err, sdn.ErrExists) || errors.Is(err, sdn.ErrConflict):
@@ -67,7 +67,7 @@ func (s *server) getZoneHost(c *call) (answer, error) {
 
 // removeZoneHost answers 404 without a body, as MidoNet does.
 func (s *server) removeZoneHost(c *call) (answer, error) {
-	z, err := s.tunnelZone(c)
+	zone, err := pathID[sdn.TunnelZoneID](c, "id", kindTunnelZone)
 	if err != nil {
 		return answer{}, err
 	}
@@ -75,7 +75,7 @@ func (s *server) removeZoneHost(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	err = s.api.RemoveTunnelZoneHost(c.Context(), z.ID, host)
+	err = s.api.RemoveTunnelZoneHost(c.Context(), zone, host)
 	if errors.Is(err, sdn.ErrNotFound) {
 		return answer{status: http.StatusNotFound}, nil
 	}

@@ -84,12 +84,10 @@ func addrText(a netip.Addr) Text {
 	return Text(a.String())
 }
 
-// Rule is the representation of a rule, with its links and with the fragment
-// policy that holds.
+// Rule is the representation of a rule, with its links.
 func (u URIs) Rule(r sdn.Rule) Rule {
 	d := NewRule(r)
 	d.URI = u.text(Rules, string(r.ID))
-	d.FragmentPolicy = Text(fragmentPolicy(r))
 	return d
 }
 
@@ -177,5 +175,5 @@ func ParseRule(body []byte) (sdn.Rule, error) {
 			{Property: "position", Message: "must be greater than or equal to 1"}}}
 	}
 	r.Position = max(r.Position, 1)
-	return r, checkFragment(r)
+	return r, nil
 }

@@ -77,7 +77,9 @@ func newLab(t *testing.T) *lab {
 		Zone: zone.ID, Host: l.config.Plan.Host, Address: netip.MustParseAddr("192.0.2.1"),
 	}))
 	t.Cleanup(func() {
-		e := l.engine(l.config)
+		c := l.config
+		c.Kernel = nil
+		e := l.engine(c)
 		defer e.Close()
 		require.NoError(t, e.TakeDown(context.WithoutCancel(t.Context())))
 	})
@@ -244,4 +246,16 @@ func configure(t *testing.T, p pod, gateway netip.Addr) {
 		}
 		return netlink.RouteAdd(&netlink.Route{LinkIndex: eth.Attrs().Index, Gw: gateway.AsSlice()})
 	}))
+}
+
+// kernel is the machine's, with the lab's host.
+func (l *lab) kernel() *dataplane.Linux {
+	l.t.Helper()
+	var k *dataplane.Linux
+	require.NoError(l.t, l.host.Do(func(ns.NetNS) (err error) {
+		k, err = dataplane.NewLinux(netnsDir, l.config.Plan)
+		return err
+	}))
+	l.t.Cleanup(func() { require.NoError(l.t, k.Close()) })
+	return k
 }

@@ -15,7 +15,18 @@ type opener func(t *testing.T, o Options) *Topology
 // suite holds every store to the same rules.
 func suite(t *testing.T, open opener) {
 	cases := map[string]func(t *testing.T, open opener){
-		"bind": testBind,
+		"bind":              testBind,
+		"devices":           testDevices,
+		"lists":             testLists,
+		"ports":             testPorts,
+		"update port":       testUpdatePort,
+		"links":             testLinks,
+		"refused rules":     testRefusedRules,
+		"rules":             testRules,
+		"fragment defaults": testFragmentDefaults,
+		"routes":            testRoutes,
+		"hosts":             testHosts,
+		"zones":             testZones,
 	}
 	for name, f := range cases {
 		t.Run(name, func(t *testing.T) { f(t, open) })

@@ -81,6 +81,11 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 	if errors.As(err, &exists) {
 		return m.resume(ctx, r, exists.Record)
 	}
+	if errors.Is(err, ipam.ErrUnavailable) {
+		m.undo(ctx, r.Attachment, undo{{"find out whether the lease was recorded", func(ctx context.Context) error {
+			return m.detach(ctx, r.Attachment)
+		}}})
+	}
 	if err != nil {
 		return Attached{}, err
 	}

@@ -145,8 +145,7 @@ func returnFlow(p place) literal {
 	case generatedAll:
 		return literal{yes: always(), no: never()}
 	case generatedMarked:
-		own := one(nft.Match{Field: nft.Mark, Mask: nft.Uint32(markGenerated), Value: nft.Uint32(0), Not: true})
-		return either(own, tracked)
+		return either(one(generatedHere()), tracked)
 	}
 	return tracked
 }

@@ -188,6 +188,7 @@ func (d *device) finishNAT() error {
 		d.base(s.name+"-nat", nft.NATChain, s.hook, s.at, nft.PolicyAccept, nft.NewRule(byMark(rules.Name)))
 		d.base(s.name+"-met", nft.FilterChain, s.hook, s.after, nft.PolicyAccept,
 			nft.NewRule(byMark(after.Name)),
+			nft.NewRule(append([]nft.Statement{generatedHere()}, ownErrors().Statements...)...).WithComment("the router's own ICMP errors"),
 			nft.NewRule(reply(), translated(s.reply), nft.Drop()).WithComment("translated back, but met no reverse NAT rule"),
 			nft.NewRule(original(), translated(s.orig), nft.Drop()).WithComment("translated, but met no NAT rule"))
 	}
@@ -204,6 +205,10 @@ func (n natRule) visited(frameAt int) path {
 		}
 	}
 	return p
+}
+
+func generatedHere() nft.Match {
+	return nft.Match{Field: nft.Mark, Mask: nft.Uint32(markGenerated), Value: nft.Uint32(0), Not: true}
 }
 
 // translation makes the nat chain of a forward NAT rule.

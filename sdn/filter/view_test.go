@@ -162,3 +162,31 @@ func tenant() *topology {
 	t.routers[r.ID] = r
 	return t
 }
+
+// The ports of the router in the lab.
+var (
+	pods   = portID(1)
+	uplink = portID(2)
+	third  = portID(3)
+)
+
+// labTopology is the router of the lab with inbound and outbound filters, whose
+// top chains are 1 and 2; chains adds further ones.
+func labTopology(in, out []sdn.Rule, chains ...func(*topology)) *topology {
+	t := newTopology()
+	r := sdn.Router{ID: routerID(1), AdminStateUp: true}
+	t.port(1, r.ID, "pods", "10.1.0.1/24")
+	t.port(2, r.ID, "uplink", "10.2.0.1/24")
+	t.port(3, r.ID, "third", "10.3.0.1/24")
+	if in != nil {
+		r.InboundFilter = t.chain(1, in...)
+	}
+	if out != nil {
+		r.OutboundFilter = t.chain(2, out...)
+	}
+	for _, add := range chains {
+		add(t)
+	}
+	t.routers[r.ID] = r
+	return t
+}

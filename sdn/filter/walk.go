@@ -142,7 +142,7 @@ func (d *device) rule(p place, r sdn.Rule, at path) ([]nft.Rule, error) {
 		do = []nft.Statement{nft.Return()}
 	case sdn.RuleReject:
 		switch {
-		case p.bridge:
+		case p.bridge, p.generated == generatedAll: // nobody to tell
 			do = []nft.Statement{nft.Drop()}
 		case p.canReject:
 			do = []nft.Statement{nft.Reject{Code: nft.CodeAdminProhibited}}

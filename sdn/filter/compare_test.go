@@ -1,0 +1,273 @@
+package filter_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/filter"
+	"github.com/moatnet/moat/sdn/nft"
+)
+
+// probe is a packet that a host sends.
+type probe struct {
+	from string
+	p    packet
+}
+
+func probes() []probe {
+	tos := udpPacket("10.1.0.5", "10.2.0.9", 2009, 53)
+	tos.tos = 0x10
+	return []probe{
+		{"pods", udpPacket("10.1.0.5", "10.2.0.9", 2001, 53)},
+		{"pods", udpPacket("10.1.0.6", "10.3.0.7", 2002, 80)},
+		{"pods", tcpSYN("10.1.0.6", "10.2.0.9", 2003, 80)},
+		{"pods", echo("10.1.0.5", "10.2.0.9", 2004)},
+		{"uplink", udpPacket("10.2.0.9", "10.1.0.5", 2005, 80)},
+		{"uplink", udpPacket("10.2.0.9", "10.2.0.100", 2006, 80)},
+		{"pods", echo("10.1.0.5", "10.1.0.1", 2007)},
+		{"pods", packet{src: addr("10.1.0.5"), dst: addr("10.2.0.9"), proto: gre}},
+		{"pods", tos},
+		{"third", udpPacket("10.3.0.7", "10.1.0.6", 2010, 53)},
+	}
+}
+
+func text(got map[string][]packet) []string {
+	var out []string
+	for host, ps := range got {
+		for _, p := range ps {
+			if p.proto == icmp && p.icmpType == 3 {
+				p.src, p.payload, p.tos = addr("0.0.0.0"), "", 0
+			}
+			out = append(out, fmt.Sprintf("at %s: %s", host, p))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// compare sends a packet through the router and through the model.
+func compare(t *testing.T, l *lab, m *model, s probe, about func() string) (string, packet) {
+	t.Helper()
+	host, p, v := m.send(s.from, s.p, false)
+	var want []string
+	switch v {
+	case verdictAccept:
+		want = text(map[string][]packet{host: {p}})
+	case verdictReject:
+		want = text(map[string][]packet{s.from: {{src: addr("0.0.0.0"), dst: s.p.src, proto: icmp, icmpType: 3, icmpCode: 13}}})
+	}
+	require.Equal(t, want, text(l.send(s.from, s.p)), "packet at %s: %s\n%s", s.from, s.p, about())
+	return host, p
+}
+
+// compareAll sends every probe, the answer to what arrived, and the probe again.
+func compareAll(t *testing.T, l *lab, top *topology) bool {
+	t.Helper()
+	tables, err := filter.Router(top, "test", routerID(1))
+	if errors.Is(err, sdn.ErrUnsupported) {
+		return false
+	}
+	require.NoError(t, err)
+	about := func() string { return fmt.Sprintf("%s\n%s", describe(top), nft.Print(tables)) }
+	l.apply(tables)
+	l.forget()
+	m := &model{top: top}
+	for _, s := range probes() {
+		host, p := compare(t, l, m, s, about)
+		if host == "" || s.p.dst == addr("10.1.0.1") || s.p.proto == gre {
+			continue
+		}
+		if a := p.answer(); p.proto != tcp {
+			compare(t, l, m, probe{host, a}, about)
+			compare(t, l, m, s, about)
+		}
+	}
+	return true
+}
+
+func describe(top *topology) string {
+	var s string
+	for _, c := range keys(top.chains) {
+		s += string(c) + "\n"
+		for _, r := range top.rules[c] {
+			s += fmt.Sprintf("  %s %s %s %v when", r.Type, r.FlowAction, r.JumpChain, r.NATTargets)
+			c := reflect.ValueOf(r.Condition)
+			for i := range c.NumField() {
+				if f := c.Field(i); !f.IsZero() {
+					s += fmt.Sprintf(" %s=%v", c.Type().Field(i).Name, reflect.Indirect(f))
+				}
+			}
+			s += "\n"
+		}
+	}
+	return s
+}
+
+// Each rule type, with each flow action, before and behind a drop, and 0 to 3
+// jumps deep: what the router does is what the model does.
+func TestEveryRuleAtEveryDepth(t *testing.T) {
+	l := newLab(t)
+	fromUplink := sdn.Condition{InPorts: []sdn.PortID{uplink}}
+	toUplink := sdn.Condition{OutPorts: []sdn.PortID{uplink}}
+	public := sdn.Condition{Dst: prefix("10.2.0.100/32")}
+	toPod := target("10.1.0.5", "10.1.0.5", 8080, 8080)
+	toPodStatic := target("10.1.0.5", "10.1.0.5", 0, 0)
+	asPublic := target("10.2.0.100", "10.2.0.100", 1024, 65535)
+	asPublicStatic := target("10.2.0.100", "10.2.0.100", 0, 0)
+	rewritten := when(sdn.Condition{Src: prefix("10.2.0.100/32")}, drop())
+	original := when(sdn.Condition{Src: prefix("10.1.0.0/16"), OutPorts: []sdn.PortID{uplink}}, drop())
+	redirected := when(sdn.Condition{Dst: prefix("10.1.0.5/32"), InPorts: []sdn.PortID{uplink}}, drop())
+	var cases []func() (in, out []sdn.Rule, deep int)
+	for _, r := range []sdn.Rule{accept(), drop(), reject(), ret()} {
+		for _, c := range []sdn.Condition{{}, fromUplink, toUplink, public, {MatchReturnFlow: true}, {MatchForwardFlow: true}} {
+			cases = append(cases,
+				func() ([]sdn.Rule, []sdn.Rule, int) { return []sdn.Rule{when(c, r), drop()}, nil, 1 },
+				func() ([]sdn.Rule, []sdn.Rule, int) { return nil, []sdn.Rule{when(c, r), drop()}, 2 },
+				func() ([]sdn.Rule, []sdn.Rule, int) { return nil, []sdn.Rule{when(c, drop()), when(c, r)}, 2 })
+		}
+	}
+	for _, a := range []sdn.FlowAction{sdn.FlowAccept, sdn.FlowContinue, sdn.FlowReturn} {
+		for _, tg := range [][]sdn.NATTarget{asPublic, asPublicStatic} {
+			snat := when(toUplink, nat(sdn.RuleSNAT, a, tg))
+			for _, out := range [][]sdn.Rule{{snat}, {snat, drop()}, {snat, rewritten}, {snat, original}, {original, snat}, {rewritten, snat}} {
+				for _, in := range [][]sdn.Rule{nil, {rev(sdn.RuleRevSNAT, sdn.FlowAccept), drop()}, {rev(sdn.RuleRevSNAT, sdn.FlowContinue), redirected},
+					{redirected, rev(sdn.RuleRevSNAT, sdn.FlowReturn), drop()}} {
+					cases = append(cases, func() ([]sdn.Rule, []sdn.Rule, int) { return in, out, 2 })
+				}
+			}
+		}
+		for _, tg := range [][]sdn.NATTarget{toPod, toPodStatic} {
+			dnat := when(public, nat(sdn.RuleDNAT, a, tg))
+			for _, in := range [][]sdn.Rule{{dnat}, {dnat, drop()}, {dnat, redirected}, {redirected, dnat}, {dnat, when(public, drop())}} {
+				for _, out := range [][]sdn.Rule{nil, {rev(sdn.RuleRevDNAT, sdn.FlowAccept), drop()}, {rev(sdn.RuleRevDNAT, sdn.FlowContinue), rewritten},
+					{original, rev(sdn.RuleRevDNAT, sdn.FlowReturn), drop()}} {
+					cases = append(cases, func() ([]sdn.Rule, []sdn.Rule, int) { return in, out, 1 })
+				}
+			}
+		}
+	}
+	for i, c := range cases {
+		for depth := range 4 {
+			in, out, deep := c()
+			top := labTopology(slices.Clone(in), slices.Clone(out), func(top *topology) { sink(top, deep, depth) })
+			require.True(t, compareAll(t, l, top), "case %d is refused", i)
+		}
+	}
+}
+
+// sink moves the rules of chain n behind so many jumps; a rule that accepts all
+// follows the first jump and one that changes nothing the others.
+func sink(top *topology, n, depth int) {
+	rules := slices.Clone(top.rules[chainID(n)])
+	if depth == 0 {
+		return
+	}
+	first := 10
+	top.chain(n, jump(first), accept())
+	for d := 1; d < depth; d++ {
+		top.chain(first, jump(first+1), when(sdn.Condition{TOS: number(0xfc)}, drop()))
+		first++
+	}
+	top.chain(first, rules...)
+}
+
+func TestGeneratedChainsDoWhatTheModelDoes(t *testing.T) {
+	l := newLab(t)
+	rnd := rand.New(rand.NewPCG(20261121, 2))
+	const rounds = 300
+	refused := 0
+	for range rounds {
+		if !compareAll(t, l, randomTopology(rnd)) {
+			refused++
+		}
+	}
+	require.Less(t, refused, rounds/3, "too many are refused to prove anything")
+	t.Logf("%d of %d were refused", refused, rounds)
+}
+
+func randomTopology(rnd *rand.Rand) *topology {
+	rules := func(chain int, side sdn.RuleType) []sdn.Rule {
+		var out []sdn.Rule
+		for range 1 + rnd.IntN(4) {
+			out = append(out, randomRule(rnd, chain, side))
+		}
+		return out
+	}
+	return labTopology(rules(1, sdn.RuleDNAT), rules(2, sdn.RuleSNAT), func(t *topology) {
+		for _, n := range []int{3, 5, 7} {
+			t.chain(n, rules(n, sdn.RuleDNAT)...)
+			t.chain(n+1, rules(n+1, sdn.RuleSNAT)...)
+		}
+	})
+}
+
+func randomRule(rnd *rand.Rand, chain int, side sdn.RuleType) sdn.Rule {
+	c := randomCondition(rnd)
+	action := []sdn.FlowAction{sdn.FlowAccept, sdn.FlowContinue, sdn.FlowReturn}[rnd.IntN(3)]
+	switch rnd.IntN(9) {
+	case 0:
+		return when(c, accept())
+	case 1:
+		return when(c, drop())
+	case 2:
+		return when(c, ret())
+	case 3, 4, 5:
+		// Odd chains are inbound ones; jumps may lead back up.
+		return when(c, jump(2*rnd.IntN(5)+(chain+1)%2+1))
+	case 6:
+		if side == sdn.RuleDNAT {
+			return when(c, reject())
+		}
+		return when(c, drop())
+	case 7:
+		if side == sdn.RuleDNAT {
+			return when(c, rev(sdn.RuleRevSNAT, action))
+		}
+		return when(c, rev(sdn.RuleRevDNAT, action))
+	}
+	port := uint16(rnd.IntN(2)) * 8080
+	if side == sdn.RuleDNAT {
+		a := []string{"10.1.0.5", "10.3.0.7"}[rnd.IntN(2)]
+		return when(c, nat(sdn.RuleDNAT, action, target(a, a, port, port)))
+	}
+	if port != 0 {
+		return when(c, nat(sdn.RuleSNAT, action, target("10.2.0.100", "10.2.0.100", 1024, 65535)))
+	}
+	return when(c, nat(sdn.RuleSNAT, action, target("10.2.0.101", "10.2.0.101", 0, 0)))
+}
+
+func randomCondition(rnd *rand.Rand) sdn.Condition {
+	var c sdn.Condition
+	flip := func() bool { return rnd.IntN(4) == 0 }
+	c.Invert = flip()
+	for range rnd.IntN(3) {
+		switch rnd.IntN(9) {
+		case 0:
+			c.MatchReturnFlow = true
+		case 1:
+			c.MatchForwardFlow = true
+		case 2:
+			c.InPorts, c.InvInPorts = [][]sdn.PortID{{uplink}, {pods}, {pods, third}}[rnd.IntN(3)], flip()
+		case 3:
+			c.OutPorts, c.InvOutPorts = [][]sdn.PortID{{uplink}, {pods}, {uplink, third}}[rnd.IntN(3)], flip()
+		case 4:
+			c.Src, c.InvSrc = prefix([]string{"10.1.0.0/16", "10.1.0.5/32", "10.2.0.0/17"}[rnd.IntN(3)]), flip()
+		case 5:
+			c.Dst, c.InvDst = prefix([]string{"10.2.0.9/32", "10.2.0.100/32", "10.1.0.0/16"}[rnd.IntN(3)]), flip()
+		case 6:
+			c.Proto, c.InvProto = number([]int{udp, tcp, icmp}[rnd.IntN(3)]), flip()
+		case 7:
+			c.TPDst, c.InvTPDst = &sdn.PortRange{Start: uint16(rnd.IntN(60)), End: 80}, flip()
+		case 8:
+			c.TOS, c.InvTOS = number(0x10), flip()
+		}
+	}
+	return c
+}

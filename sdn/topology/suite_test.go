@@ -27,6 +27,15 @@ func suite(t *testing.T, open opener) {
 		"routes":            testRoutes,
 		"hosts":             testHosts,
 		"zones":             testZones,
+		"delete router":     testDeleteRouter,
+		"delete bridge":     testDeleteBridge,
+		"delete ports":      testDeletePorts,
+		"delete chain":      testDeleteChain,
+		"long cascades":     testLongCascades,
+		"homes":             testHomes,
+		"check":             testCheck,
+		"follow":            testFollow,
+		"slow follower":     testSlowFollower,
 	}
 	for name, f := range cases {
 		t.Run(name, func(t *testing.T) { f(t, open) })

@@ -97,18 +97,9 @@ func (m *Manager) complete(ctx context.Context, b *base, rec ipam.Tenant, rebuil
 	l := b.around.layout(n, rec)
 	built := l.built()
 	if rebuild || rec.State != ipam.TenantReady || rec.Built.Digest != built.Digest {
-		if err := m.build(ctx, l); err != nil {
-			return nil, err
-		}
-		if err := m.retire(ctx, rec.Built, built); err != nil {
-			return nil, err
-		}
-		ready, err := m.opt.Store.MarkReady(ctx, rec, built)
-		if errors.Is(err, ipam.ErrStale) {
-			return nil, errors.Join(err, m.overtaken(ctx, b, rec))
-		}
+		ready, err := m.realise(ctx, rec, l, built)
 		if err != nil {
-			return nil, err
+			return nil, m.overtaken(ctx, b, rec, err)
 		}
 		rec = ready
 	}
@@ -118,17 +109,33 @@ func (m *Manager) complete(ctx context.Context, b *base, rec ipam.Tenant, rebuil
 	return net, nil
 }
 
-// overtaken clears away what was built for a tenant that was deleted meanwhile,
-// by someone who could not know of it.
-func (m *Manager) overtaken(ctx context.Context, b *base, rec ipam.Tenant) error {
+func (m *Manager) realise(ctx context.Context, rec ipam.Tenant, l layout, built ipam.Built) (ipam.Tenant, error) {
+	if err := m.build(ctx, l); err != nil {
+		return ipam.Tenant{}, err
+	}
+	if err := m.retire(ctx, rec.Built, built); err != nil {
+		return ipam.Tenant{}, err
+	}
+	return m.opt.Store.MarkReady(ctx, rec, built)
+}
+
+// overtaken looks why a network could not be built. If the tenant was deleted
+// meanwhile, by someone who could not know of what was being built, it clears
+// that away and returns ErrStale; else it returns the cause.
+func (m *Manager) overtaken(ctx context.Context, b *base, rec ipam.Tenant, cause error) error {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
 	have, err := m.opt.Store.Tenant(ctx, rec.Name)
-	if err == nil && have.Generation == rec.Generation {
-		return nil
+	if err == nil && have.Generation == rec.Generation && have.State != ipam.TenantDeleting {
+		return cause
 	}
 	if err != nil && !errors.Is(err, ipam.ErrNotFound) {
-		return err
+		return errors.Join(cause, err)
 	}
-	return m.removeObjects(ctx, b, rec)
+	if err := m.removeObjects(ctx, b, rec); err != nil {
+		return errors.Join(cause, err)
+	}
+	return fmt.Errorf("tenant %s was deleted while its network was built: %w", rec.Name, ipam.ErrStale)
 }
 
 // remembered returns what is known of a tenant; suspect says that nothing is,

@@ -36,6 +36,7 @@ func suite(t *testing.T, open opener) {
 		"check":             testCheck,
 		"follow":            testFollow,
 		"slow follower":     testSlowFollower,
+		"writers":           testWriters,
 	}
 	for name, f := range cases {
 		t.Run(name, func(t *testing.T) { f(t, open) })

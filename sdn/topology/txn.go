@@ -12,7 +12,8 @@ import (
 // still held by something marked as deleted.
 var errUnfinished = errors.New("a deletion is not finished")
 
-// txn is a write in the making: what it relied on, and what it changes.
+// txn is a write in the making: what it relied on, and what it changes. Once it
+// is planned it does without the graph, and so without the graph's lock.
 type txn struct {
 	graph  *graph
 	rev    int64         // of the graph that it was planned on
@@ -84,7 +85,7 @@ func (x *txn) create(kind sdn.Kind, id string, body any) error {
 
 func (x *txn) put(k key, body any) {
 	x.rely(k)
-	x.writes[k] = fact{key: k, body: essence(body)}
+	x.writes[k] = fact{key: k, body: essence(body), created: x.graph.facts[k].created}
 }
 
 // essence is an object without what is computed and never stored.
@@ -116,7 +117,7 @@ func (x *txn) remove(k key) {
 func (x *txn) mark(kind sdn.Kind, id string) {
 	k := key{kind, id}
 	x.rely(k)
-	x.writes[k] = fact{key: k, body: x.graph.facts[k].body, deleted: true}
+	x.writes[k] = fact{key: k, body: x.graph.facts[k].body, created: x.graph.facts[k].created, deleted: true}
 }
 
 // touch notes chains whose rules or users the write touches.
@@ -153,7 +154,7 @@ func (x *txn) list(rev int64) []fact {
 		return 1
 	})
 	for i := range list {
-		list[i].mod, list[i].created = rev, x.graph.facts[list[i].key].created
+		list[i].mod = rev
 		if list[i].created == 0 {
 			list[i].created = rev
 		}

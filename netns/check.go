@@ -17,8 +17,8 @@ const dumpAttempts = 10
 
 // Check returns nil when everything Make made of v is there: both ends, up and
 // each other's peer, the host end on its bridge with its alias, the pod's
-// addresses and routes. MAC and MTU are compared only where v gives them, for a
-// later plugin of the chain may change them. What differs is an ErrMissing.
+// addresses and routes. MACs and the MTU of the pod's end are compared only where v
+// gives them, for a later plugin of the chain may change them. What differs is an ErrMissing.
 func Check(ctx context.Context, v Veth) error {
 	if err := check(ctx, v); err != nil {
 		return fmt.Errorf("check veth %s for the pod's %s: %w", v.HostName, v.PodName, err)
@@ -54,7 +54,7 @@ func checkHostEnd(ctx context.Context, host *conn, v Veth) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkEnd(end, v.HostName, v.HostMAC, v.MTU); err != nil {
+	if err := checkEnd(end, v.HostName, v.HostMAC, 0); err != nil {
 		return nil, err
 	}
 	if end.alias != v.HostAlias {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"os"
+	"time"
 
+	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/internal/protocol"
 	"github.com/moatnet/moat/cmd/internal/shim"
 )
@@ -13,10 +16,17 @@ func main() {
 		About:  "moat-ipam: the address management of Moat as a CNI IPAM plugin",
 		Caller: protocol.CallerIPAM,
 		Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Connect: shim.Dial,
+		Connect: connect,
 		Standalone: func([]byte) error {
 			return errors.New("moat-ipam always needs the daemon")
 		},
 	}
 	os.Exit(p.Run())
+}
+
+// connect uses the socket of the "ipam" section: what stands beside it is the
+// main plugin's.
+func connect(h cniconf.Head, timeout time.Duration) (shim.Daemon, error) {
+	h.Socket = cmp.Or(h.IPAM.Socket, cniconf.DefaultSocket)
+	return shim.Dial(h, timeout)
 }

@@ -29,6 +29,9 @@ type Head struct {
 	Name       string `json:"name"`
 	Socket     string `json:"socket"`
 	Standalone bool   `json:"standalone"`
+	IPAM       struct {
+		Socket string `json:"socket"` // the IPAM plugin's own
+	} `json:"ipam"`
 }
 
 // ReadHead reads the head of a configuration and checks it for the command:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
@@ -101,6 +102,15 @@ func ParseHeader(b []byte) (h Header, err error) {
 		return h, fmt.Errorf("%w: the other side speaks %d, this one %d", ErrVersion, h.Version, Version)
 	}
 	return h, nil
+}
+
+// ReadHeader reads the header of the next frame.
+func ReadHeader(r io.Reader) (Header, error) {
+	b := make([]byte, headerSize)
+	if _, err := io.ReadFull(r, b); err != nil {
+		return Header{}, fmt.Errorf("read header: %w", err)
+	}
+	return ParseHeader(b)
 }
 
 // ReplyFrame is the frame of a reply.

@@ -1,0 +1,188 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/moatnet/moat/cmd/internal/cniconf"
+	"github.com/moatnet/moat/sdn"
+)
+
+const (
+	reservedPrefix = "cni.dev/"
+	ownIPAM        = "moat-ipam"
+	smallestMTU    = 576   // what every IPv4 host takes, RFC 791
+	largestMTU     = 65535 // of an IPv4 packet
+)
+
+// Config is a network configuration that is valid: reference in README.
+type Config struct {
+	CNIVersion  string
+	Name        string
+	Standalone  bool
+	MTU         int          // bytes; 0: the installation's
+	Tenant      sdn.TenantID // of pods whose runtime names no namespace; "" the agent's default
+	Credentials string       // file, for standalone mode
+	LogLevel    string
+	DNS         types.DNS
+	Routes      []netip.Prefix
+	PrevResult  json.RawMessage // what an earlier plugin of the chain printed; nil: none
+	requests    requests
+}
+
+// rawConfig is the configuration as it is written.
+type rawConfig struct {
+	CNIVersion  string          `json:"cniVersion"`
+	Name        string          `json:"name"`
+	Type        string          `json:"type"`
+	Socket      string          `json:"socket"`
+	Standalone  bool            `json:"standalone"`
+	MTU         int             `json:"mtu"`
+	Tenant      string          `json:"tenant"`
+	Credentials string          `json:"credentials"`
+	LogLevel    string          `json:"logLevel"`
+	DNS         types.DNS       `json:"dns"`
+	Routes      []rawRoute      `json:"routes"`
+	PrevResult  json.RawMessage `json:"prevResult"`
+
+	IPAM struct {
+		Type string `json:"type"`
+	} `json:"ipam"`
+	RuntimeConfig requests `json:"runtimeConfig"`
+	Args          struct {
+		CNI requests `json:"cni"`
+	} `json:"args"`
+}
+
+type rawRoute struct {
+	Dst string `json:"dst"`
+}
+
+// requests are the wishes that runtimes may pass for one pod.
+type requests struct {
+	IPs []string `json:"ips"`
+	MAC string   `json:"mac"`
+}
+
+// known are the keys of a network configuration: Moat's, and those that the
+// specification reserves or knows well.
+func known(key string) bool {
+	return strings.HasPrefix(key, reservedPrefix) || slices.Contains([]string{
+		"cniVersion", "cniVersions", "name", "type", "socket", "standalone", "mtu", "tenant", "credentials", "logLevel",
+		"dns", "routes", "prevResult", "capabilities", "runtimeConfig", "args", "ipMasq", "ipam",
+	}, key)
+}
+
+// ParseConfig reads a network configuration strictly: an unknown key is an
+// error of code 2, a wrong value one of code 7, broken JSON one of code 6.
+func ParseConfig(b []byte) (Config, error) {
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(b, &keys); err != nil {
+		return Config{}, decodeError(err)
+	}
+	for _, key := range sorted(keys) {
+		if !known(key) {
+			return Config{}, unsupported(key, keys[key])
+		}
+	}
+	var raw rawConfig
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return Config{}, decodeError(err)
+	}
+	if err := knownInside(keys); err != nil {
+		return Config{}, err
+	}
+	return raw.valid()
+}
+
+// knownInside refuses unknown keys of the objects that are Moat's to read.
+func knownInside(keys map[string]json.RawMessage) error {
+	for key, into := range map[string]any{"dns": new(types.DNS), "routes": new([]rawRoute)} {
+		value, ok := keys[key]
+		if !ok {
+			continue
+		}
+		d := json.NewDecoder(bytes.NewReader(value))
+		d.DisallowUnknownFields()
+		if err := d.Decode(into); err != nil {
+			return &cniconf.Error{Code: cniconf.CodeUnsupported, Msg: fmt.Sprintf("network configuration: %s: %v", key, err),
+				Details: "correct the network configuration"}
+		}
+	}
+	return nil
+}
+
+func (r rawConfig) valid() (Config, error) {
+	c := Config{
+		CNIVersion: r.CNIVersion, Name: r.Name, Standalone: r.Standalone, MTU: r.MTU, Tenant: sdn.TenantID(r.Tenant),
+		Credentials: r.Credentials, LogLevel: r.LogLevel, DNS: r.DNS,
+	}
+	if len(r.PrevResult) > 0 && string(r.PrevResult) != "null" {
+		c.PrevResult = r.PrevResult
+	}
+	c.requests = r.RuntimeConfig
+	if len(c.requests.IPs) == 0 {
+		c.requests.IPs = r.Args.CNI.IPs
+	}
+	if c.requests.MAC == "" {
+		c.requests.MAC = r.Args.CNI.MAC
+	}
+	switch {
+	case r.MTU != 0 && (r.MTU < smallestMTU || r.MTU > largestMTU):
+		return c, wrong("mtu", fmt.Sprint(r.MTU), fmt.Sprintf("%d to %d bytes", smallestMTU, largestMTU))
+	case r.Tenant != "" && !isLabel(r.Tenant):
+		return c, wrong("tenant", r.Tenant, labelForm)
+	case r.Credentials != "" && r.Credentials[0] != '/':
+		return c, wrong("credentials", r.Credentials, "an absolute path")
+	case !slices.Contains([]string{"", "debug", "info", "warn", "error"}, r.LogLevel):
+		return c, wrong("logLevel", r.LogLevel, "debug, info, warn or error")
+	case r.IPAM.Type != "" && r.IPAM.Type != ownIPAM:
+		return c, &cniconf.Error{Code: cniconf.CodeUnsupported,
+			Msg:     fmt.Sprintf("network configuration: ipam.type %q is not supported: Moat leases addresses itself", r.IPAM.Type),
+			Details: `remove the key "ipam"`}
+	}
+	for _, route := range r.Routes {
+		dst, err := netip.ParsePrefix(route.Dst)
+		if err != nil || dst != dst.Masked() {
+			return c, wrong("routes.dst", route.Dst, "a subnet such as 10.0.0.0/8, without host bits")
+		}
+		c.Routes = append(c.Routes, dst)
+	}
+	for _, server := range r.DNS.Nameservers {
+		if _, err := netip.ParseAddr(server); err != nil {
+			return c, wrong("dns.nameservers", server, "IP addresses")
+		}
+	}
+	return c, nil
+}
+
+func decodeError(err error) error {
+	return &cniconf.Error{Code: cniconf.CodeDecode, Msg: fmt.Sprintf("network configuration: %v", err),
+		Details: "correct the type of this key"}
+}
+
+func unsupported(key string, value json.RawMessage) error {
+	return &cniconf.Error{Code: cniconf.CodeUnsupported,
+		Msg:     fmt.Sprintf("network configuration: unknown key %q with value %s", key, value),
+		Details: "correct the key's name or remove it"}
+}
+
+func wrong(key, value, want string) error {
+	return &cniconf.Error{Code: cniconf.CodeConfig, Msg: fmt.Sprintf("network configuration: %s %q", key, value),
+		Details: key + " must be " + want}
+}
+
+func sorted(m map[string]json.RawMessage) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,51 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/cmd/internal/protocol"
+)
+
+// Direct is a connection to an agent in the same process, for a plugin that
+// runs without a daemon. It serves one call.
+type Direct struct {
+	agent *Agent
+	ctx   context.Context
+	lost  *protocol.Request // ADD whose result has not been seen yet
+}
+
+// Direct makes such a connection; its call ends with ctx.
+func (a *Agent) Direct(ctx context.Context) *Direct { return &Direct{agent: a, ctx: ctx} }
+
+// Call serves the request. Its namespace stays the caller's.
+func (d *Direct) Call(r protocol.Request) (protocol.Reply, error) {
+	if r.Netns != protocol.NoNetns {
+		own, err := unix.FcntlInt(uintptr(r.Netns), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return protocol.Reply{}, fmt.Errorf("duplicate the namespace's descriptor: %w", err)
+		}
+		r.Netns = own
+	}
+	reply := d.agent.Handle(d.ctx, r)
+	if reply.Failure == nil {
+		d.lost = &r
+	}
+	return reply, nil
+}
+
+// Received says that the runtime has the result.
+func (d *Direct) Received() error {
+	d.lost = nil
+	return nil
+}
+
+// Close undoes an ADD whose result the runtime has not seen.
+func (d *Direct) Close() error {
+	if d.lost == nil {
+		return nil
+	}
+	return d.agent.Undo(context.WithoutCancel(d.ctx), *d.lost)
+}

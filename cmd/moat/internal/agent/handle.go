@@ -1,0 +1,217 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/moatnet/moat/cmd/internal/cniconf"
+	"github.com/moatnet/moat/cmd/internal/protocol"
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/tenant"
+)
+
+// Handle serves one call. The request's namespace becomes the agent's and is
+// closed. A failure names the version of the specification that was asked for.
+func (a *Agent) Handle(ctx context.Context, r protocol.Request) (reply protocol.Reply) {
+	start := time.Now()
+	timeout := a.timeout
+	if r.Timeout > 0 {
+		timeout = min(timeout, r.Timeout)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	c := call{agent: a, request: r}
+	defer func() {
+		if p := recover(); p != nil {
+			a.log.Error("panic in a CNI call", "call", r.Env.Subject(), "panic", p, "stack", string(debug.Stack()))
+			reply = c.failure(&cniconf.Error{Code: cniconf.CodeInternal, Msg: fmt.Sprintf("%s: internal error: %v", r.Env.Subject(), p),
+				Details: "the daemon's log has the trace; please report it"})
+		}
+		a.report(r, reply, time.Since(start))
+	}()
+	if r.Netns != protocol.NoNetns {
+		c.netns = os.NewFile(uintptr(r.Netns), r.Env.Netns)
+		defer c.netns.Close()
+	}
+	result, err := c.do(ctx)
+	if err != nil {
+		return c.failure(c.coded(ctx, err))
+	}
+	return protocol.Reply{Result: result}
+}
+
+// Undo takes back an ADD whose result did not reach the runtime; of other calls
+// there is nothing to take back.
+func (a *Agent) Undo(ctx context.Context, r protocol.Request) error {
+	if r.Env.Command != cniconf.Add || r.Caller != protocol.CallerCNI {
+		return nil
+	}
+	head, failure := cniconf.ReadHead(r.Env.Command, r.Config)
+	if failure != nil {
+		return failure
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	return a.service.Detach(ctx, a.attachment(head.Name, r.Env))
+}
+
+func (a *Agent) report(r protocol.Request, reply protocol.Reply, took time.Duration) {
+	switch {
+	case reply.Failure != nil:
+		a.log.Warn("CNI call failed", "call", r.Env.Subject(), "code", reply.Failure.Code,
+			"cause", reply.Failure.Msg, "took", took)
+	case r.Env.Command == cniconf.Status:
+		a.log.Debug("CNI call", "call", r.Env.Subject(), "took", took)
+	default:
+		a.log.Info("CNI call", "call", r.Env.Subject(), "took", took)
+	}
+}
+
+func (a *Agent) attachment(network string, e cniconf.Env) ipam.Attachment {
+	return ipam.Attachment{Node: a.node, Network: network, ContainerID: e.ContainerID, IfName: e.IfName}
+}
+
+func closeNetns(r protocol.Request) {
+	if r.Netns != protocol.NoNetns {
+		syscall.Close(r.Netns)
+	}
+}
+
+// call is one call under way.
+type call struct {
+	agent   *Agent
+	request protocol.Request
+	netns   *os.File // nil: none came with it
+	head    cniconf.Head
+}
+
+// do checks the call and serves it. Errors are *cniconf.Error, *tenant.Error or
+// the service's own.
+func (c *call) do(ctx context.Context) ([]byte, error) {
+	var failure *cniconf.Error
+	if c.head, failure = cniconf.ReadHead(c.request.Env.Command, c.request.Config); failure != nil {
+		return nil, failure
+	}
+	if c.request.Caller == protocol.CallerIPAM {
+		return c.ipam()
+	}
+	switch c.request.Env.Command {
+	case cniconf.Add:
+		return c.add(ctx)
+	case cniconf.Check:
+		return nil, c.check(ctx)
+	case cniconf.Del: // the name is all it needs: a configuration that has become wrong must not keep a pod
+		return nil, c.agent.service.Detach(ctx, c.agent.attachment(c.head.Name, c.request.Env))
+	case cniconf.GC:
+		return nil, c.collect(ctx)
+	case cniconf.Status:
+		return nil, c.status(ctx)
+	default:
+		return nil, &cniconf.Error{Code: cniconf.CodeEnvironment, Msg: fmt.Sprintf("unknown CNI_COMMAND %q", c.request.Env.Command)}
+	}
+}
+
+func (c *call) add(ctx context.Context) ([]byte, error) {
+	conf, err := ParseConfig(c.request.Config)
+	if err != nil {
+		return nil, err
+	}
+	attach, err := c.attachRequest(conf)
+	if err != nil {
+		return nil, err
+	}
+	got, err := c.agent.service.Attach(ctx, attach)
+	if err != nil {
+		return nil, err
+	}
+	printed, err := printResult(conf, c.request.Env, got)
+	if err != nil {
+		return nil, errors.Join(err, c.agent.Undo(context.WithoutCancel(ctx), c.request))
+	}
+	return printed, nil
+}
+
+func (c *call) check(ctx context.Context) error {
+	conf, err := ParseConfig(c.request.Config)
+	if err != nil {
+		return err
+	}
+	attach, err := c.attachRequest(conf)
+	if err != nil {
+		return err
+	}
+	want, err := remembered(conf, c.request.Env)
+	if err != nil {
+		return err
+	}
+	return c.agent.service.Check(ctx, attach, want)
+}
+
+func (c *call) status(ctx context.Context) error {
+	if _, err := ParseConfig(c.request.Config); err != nil {
+		return err
+	}
+	return c.agent.service.Status(ctx)
+}
+
+func (c *call) collect(ctx context.Context) error {
+	valid, listed, err := validAttachments(c.request.Config)
+	if err != nil || !listed {
+		return err
+	}
+	all := make([]ipam.Attachment, 0, len(valid))
+	for _, v := range valid {
+		all = append(all, ipam.Attachment{Node: c.agent.node, Network: c.head.Name, ContainerID: v.ContainerID, IfName: v.IfName})
+	}
+	return c.agent.service.Collect(ctx, c.agent.node, c.head.Name, all)
+}
+
+// ipam answers for the IPAM plugin: there is nothing it could hold yet, so what
+// releases succeeds.
+func (c *call) ipam() ([]byte, error) {
+	e := &cniconf.Error{Code: cniconf.CodeConfig, Msg: c.request.Env.Subject() + ": moat-ipam is not available yet: this release leases addresses to Moat's own pods only",
+		Details: `use "type": "moat-cni" for the network, or another IPAM plugin for this one`}
+	switch c.request.Env.Command {
+	case cniconf.Del, cniconf.GC:
+		return nil, nil
+	case cniconf.Status:
+		e.Code = cniconf.CodeUnavailable
+	}
+	return nil, e
+}
+
+// coded turns an error into the one that is printed.
+func (c *call) coded(ctx context.Context, err error) *cniconf.Error {
+	var own *cniconf.Error
+	var served *tenant.Error
+	failure := &cniconf.Error{Code: cniconf.CodeInternal, Msg: fmt.Sprintf("%s: %v", c.request.Env.Subject(), err),
+		Details: "see the daemon's log"}
+	switch {
+	case errors.As(err, &own):
+		failure = own
+	case errors.As(err, &served):
+		failure = &cniconf.Error{Code: cniconf.Code(served.Code), Msg: served.Msg, Details: served.Details}
+	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		failure.Code = cniconf.CodeTryAgain
+		failure.Details = "the call took too long or the daemon stopped; the runtime may try again"
+	}
+	if c.request.Env.Command == cniconf.Status && failure.Code != cniconf.CodeUnavailable && failure.Code >= cniconf.CodeTryAgain {
+		failure.Code = cniconf.CodeUnavailable
+	}
+	return failure
+}
+
+func (c *call) failure(e *cniconf.Error) protocol.Reply {
+	if e.CNIVersion == "" {
+		e.CNIVersion = c.head.CNIVersion
+	}
+	if e.CNIVersion == "" {
+		e.CNIVersion = cniconf.Current
+	}
+	return protocol.Reply{Failure: e}
+}

@@ -33,9 +33,26 @@ func (j *job) confirm(err error) {
 			delete(j.waiting, l.Name)
 			j.mu.Unlock()
 		}
-		up[l.Port] = ok && l.Up && cur.Up
+		up[l.Port] = ok && l.Up && cur.Up && (l.Kind != plan.VethLink || j.facts.holds(uplinkFact))
 	}
 	j.confirmOnly(up)
+	if j.space.name == "" {
+		j.confirmUplink()
+	}
+}
+
+// uplinkFact holds while the host's side of the uplink is in place.
+const uplinkFact = "uplink"
+
+// confirmUplink lets the router's side know that the host's is ready.
+func (j *job) confirmUplink() {
+	l, ok := j.want.Link(sdn.InterfaceName(j.cfg.Plan.Uplink.Port))
+	if ok {
+		_, ok = j.space.seen.links[l.Name]
+	}
+	if j.facts.set(uplinkFact, ok) && l.PeerNamespace != "" {
+		j.again = append(j.again, l.PeerNamespace)
+	}
 }
 
 // confirmOnly makes exactly those ports of this namespace active that up says.

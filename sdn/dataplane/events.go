@@ -159,15 +159,7 @@ func routeEvent(kind uint16, data []byte) (Event, bool) {
 	return Event{}, false
 }
 
+// filterEvent reports commits: the kernel ends each with a new generation.
 func filterEvent(kind uint16, _ []byte) (Event, bool) {
-	if kind>>8 != unix.NFNL_SUBSYS_NFTABLES {
-		return Event{}, false
-	}
-	switch kind & 0xff {
-	case unix.NFT_MSG_DELTABLE, unix.NFT_MSG_DELCHAIN, unix.NFT_MSG_DELRULE, unix.NFT_MSG_DELSET, unix.NFT_MSG_DELSETELEM:
-		return Event{Kind: StateGone}, true
-	case unix.NFT_MSG_NEWCHAIN:
-		return Event{Kind: ChainSeen}, true
-	}
-	return Event{}, false
+	return Event{Kind: Committed}, kind == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN
 }

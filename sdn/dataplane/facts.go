@@ -35,6 +35,12 @@ func (f *facts) set(key string, holds bool) bool {
 	return true
 }
 
+func (f *facts) holds(key string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.held[key]
+}
+
 // until returns when the fact holds, or with the context's error.
 func (f *facts) until(ctx context.Context, key string) error {
 	for {

@@ -76,7 +76,7 @@ type EventKind int
 const (
 	LinkSeen   EventKind = iota // made or changed
 	LinkGone                    // deleted, or moved away
-	ChainSeen                   // a chain of nftables was made
-	StateGone                   // an address, a route or something of nftables was deleted
+	Committed                   // a transaction of nftables
+	StateGone                   // an address or a route was deleted
 	EventsLost                  // the kernel dropped events; look at everything
 )

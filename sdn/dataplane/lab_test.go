@@ -259,3 +259,12 @@ func (l *lab) kernel() *dataplane.Linux {
 	l.t.Cleanup(func() { require.NoError(l.t, k.Close()) })
 	return k
 }
+
+// settled waits until a full pass finds nothing to write.
+func (l *lab) settled(e *dataplane.Engine) {
+	l.t.Helper()
+	require.Eventually(l.t, func() bool {
+		r, err := e.Pass(l.t.Context())
+		return err == nil && r.Writes() == 0
+	}, 10*time.Second, 10*time.Millisecond)
+}

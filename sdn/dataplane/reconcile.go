@@ -48,11 +48,19 @@ func (e *Engine) reconcile(ctx context.Context, name string, observe bool) (Repo
 	}
 	err := j.run(observe)
 	if err != nil {
+		s.failures++
+		time.AfterFunc(min(retryDelay<<min(s.failures, 10), j.cfg.Interval), func() { e.queue.add(name, true) })
 		s.seen = nil // whatever went wrong, the next attempt looks again
 		err = fmt.Errorf("namespace %q: %w", name, err)
+	} else {
+		s.failures = 0
 	}
 	return j.report, j.again, err
 }
+
+// retryDelay is the time after which a namespace that failed is tried again; it
+// doubles with each failure, up to the interval of full passes.
+const retryDelay = 50 * time.Millisecond
 
 func (j *job) run(observe bool) error {
 	gone, err := j.plan()
@@ -109,6 +117,9 @@ func (j *job) enter(observe bool) error {
 	j.making.Unlock()
 	if made {
 		j.report.Namespaces++
+		s.mu.Lock()
+		s.commits = 0
+		s.mu.Unlock()
 	}
 	if err != nil {
 		return err
@@ -181,9 +192,15 @@ func (j *job) sysctls() error {
 }
 
 func (j *job) tables() error {
-	n, err := j.space.tables(j.ctx, j.want.Tables)
+	n, err := j.committing(j.space, func() (int, error) {
+		return j.space.open.SetTables(j.ctx, j.space.seen.tables, j.want.Tables)
+	})
 	j.report.Tables += n
-	return err
+	if err != nil {
+		return fmt.Errorf("nftables tables: %w", err)
+	}
+	j.space.seen.tables = j.want.Tables
+	return nil
 }
 
 // remove takes a namespace away that no device has any more, if it is this
@@ -231,22 +248,3 @@ func (j *job) forget() {
 	maps.DeleteFunc(j.waiting, func(_ string, o *space) bool { return o == j.space })
 	j.space.wanted = nil
 }
-
-// settleSoon observes a namespace shortly: what is deleted is often deleted in
-// many pieces.
-func (e *Engine) settleSoon(s *space) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.due {
-		return
-	}
-	s.due = true
-	time.AfterFunc(settleDelay, func() {
-		s.mu.Lock()
-		s.due = false
-		s.mu.Unlock()
-		e.queue.add(s.name, true)
-	})
-}
-
-const settleDelay = 100 * time.Millisecond

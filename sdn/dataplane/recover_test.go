@@ -49,6 +49,7 @@ func TestSecondEngineTakesOverAndWritesNothing(t *testing.T) {
 	p, q := l.pod(e, red, "10.1.0.2/24"), l.pod(e, red, "10.1.0.3/24")
 	l.pod(e, blue, "10.2.0.2/24")
 	require.Eventually(t, func() bool { return echo(t, l.host, p.address.Addr(), time.Second) }, 10*time.Second, 10*time.Millisecond)
+	l.settled(e)
 	stop()
 	reaches(t, p.ns, q.address.Addr())
 	before := l.indexes(red)

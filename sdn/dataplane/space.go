@@ -3,7 +3,6 @@ package dataplane
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"sync"
@@ -28,11 +27,11 @@ type space struct {
 
 	mu       sync.Mutex
 	due      bool                 // an observation is on its way
+	commits  int                  // transactions of nftables that the kernel has yet to announce
 	suspects map[string]bool      // interfaces of which an event spoke
 	watched  map[string]rtnl.Link // what events are compared with
 
 	failures int // of the last attempts in a row; guarded by apply
-	retryAt  time.Time
 }
 
 // picture is what a namespace holds, as it was last observed or written.
@@ -169,38 +168,26 @@ func (s *space) settle() {
 }
 
 // heard takes note of an event about an interface and says whether the
-// namespace must be looked at.
-func (s *space) heard(e Event) bool {
+// namespace must be looked at: at once when it is gone, otherwise when no later
+// event shows the interface as it was left.
+func (s *space) heard(e Event) (look, later bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was, known := s.watched[e.Link.Name]
 	if !known {
-		return false
+		return false, false
 	}
-	same := e.Kind == LinkSeen && was.Index == e.Link.Index && was.Up == e.Link.Up && was.Master == e.Link.Master && was.MTU == e.Link.MTU
-	if same || e.Kind == LinkGone && was.Index != e.Link.Index {
-		return false
+	if e.Kind == LinkGone {
+		if was.Index != e.Link.Index {
+			return false, false
+		}
+		s.suspects[e.Link.Name] = true
+		return true, false
+	}
+	if was.Index == e.Link.Index && was.Up == e.Link.Up && was.Master == e.Link.Master && was.MTU == e.Link.MTU {
+		delete(s.suspects, e.Link.Name)
+		return false, false
 	}
 	s.suspects[e.Link.Name] = true
-	return true
-}
-
-// backoff says when a namespace that failed is tried again.
-func (s *space) backoff(now time.Time, err error, interval time.Duration) {
-	if err == nil {
-		s.failures, s.retryAt = 0, time.Time{}
-		return
-	}
-	s.failures++
-	s.retryAt = now.Add(min(interval<<min(s.failures-1, 6), 10*time.Minute))
-}
-
-func (s *space) tables(ctx context.Context, want []nft.Table) (int, error) {
-	n, err := s.open.SetTables(ctx, s.seen.tables, want)
-	if err != nil {
-		s.seen = nil // unknown: read it again before the next write
-		return n, fmt.Errorf("nftables tables: %w", err)
-	}
-	s.seen.tables = want
-	return n, nil
+	return false, true
 }

@@ -38,7 +38,7 @@ func (j *job) admitIn(c ForeignChain, dev, stamp string, wanted bool) error {
 			continue
 		}
 		j.report.Tables++
-		if err := j.space.open.Retract(c, r); err != nil {
+		if _, err := j.committing(j.space, func() (int, error) { return 1, j.space.open.Retract(c, r) }); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,7 @@ func (j *job) admitIn(c ForeignChain, dev, stamp string, wanted bool) error {
 			continue
 		}
 		j.report.Tables++
-		if err := j.space.open.Admit(c, dev, stamp, in); err != nil {
+		if _, err := j.committing(j.space, func() (int, error) { return 1, j.space.open.Admit(c, dev, stamp, in) }); err != nil {
 			return err
 		}
 	}

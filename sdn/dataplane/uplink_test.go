@@ -144,6 +144,7 @@ func TestUplinkOnAHostThatDropsWhatItForwards(t *testing.T) {
 	unreached(t, world.ns, p.address.Addr())
 	require.Equal(t, 2, l.foreignRules())
 
+	l.settled(e)
 	stop()
 	e = l.engine(l.config)
 	defer e.Close()

@@ -83,12 +83,8 @@ func etcdTLS(c config.Etcd) (*tls.Config, error) {
 
 // readSecret reads a file that must not be open to others.
 func readSecret(path string) (string, error) {
-	st, err := os.Stat(path)
-	if err != nil {
+	if err := private(path); err != nil {
 		return "", fmt.Errorf("read secret: %w", err)
-	}
-	if st.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("secret %s is open to others: its mode is %04o, want 0600", path, st.Mode().Perm())
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -99,6 +95,18 @@ func readSecret(path string) (string, error) {
 		return "", fmt.Errorf("secret %s is empty", path)
 	}
 	return secret, nil
+}
+
+// private returns an error for a file that others than its owner may read.
+func private(path string) error {
+	st, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s is open to others: its mode is %04o, want 0600", path, st.Mode().Perm())
+	}
+	return nil
 }
 
 // refuseForeignStore keeps a data directory that was copied, or mounted, from

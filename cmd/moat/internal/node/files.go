@@ -36,10 +36,13 @@ func lockDataDir(dir string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-// hostID is the ID of this host in the topology: random, made by the first
-// start, kept in the data directory.
-func hostID(dir string) (sdn.HostID, error) {
-	text, err := onceFile(filepath.Join(dir, "host_id"), func() (string, error) { return uuid.NewString(), nil })
+// hostID is the ID of this host in the topology: the configured one, or a random
+// one, made by the first start and kept in the data directory.
+func hostID(c config.Config) (sdn.HostID, error) {
+	if c.HostID != "" {
+		return sdn.ParseID[sdn.HostID](c.HostID)
+	}
+	text, err := onceFile(filepath.Join(c.DataDir, "host_id"), func() (string, error) { return uuid.NewString(), nil })
 	if err != nil {
 		return "", fmt.Errorf("host ID: %w", err)
 	}

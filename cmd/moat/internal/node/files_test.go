@@ -49,9 +49,9 @@ func TestPasswordAndHostIDAreMadeOnceAndPrivate(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), st.Mode().Perm())
 
-	a, err := hostID(dir)
+	a, err := hostID(config.Config{DataDir: dir})
 	require.NoError(t, err)
-	b, err := hostID(dir)
+	b, err := hostID(config.Config{DataDir: dir})
 	require.NoError(t, err)
 	require.Equal(t, a, b)
 }

@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moatnet/moat/cmd/internal/lab"
+)
+
+// bin is the folder of the programs under test, built once.
+var bin string
+
+func TestMain(m *testing.M) { os.Exit(withPrograms(m)) }
+
+func withPrograms(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "moat-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	bin = dir
+	build := exec.Command("go", "build", "-o", dir+"/", "github.com/moatnet/moat/cmd/moat", "github.com/moatnet/moat/cmd/moat-cni", "github.com/moatnet/moat/cmd/moat-demo")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+var (
+	hostAddr    = netip.MustParsePrefix("192.0.2.10/24")
+	outsideAddr = netip.MustParsePrefix("192.0.2.1/24")
+	everywhere  = netip.MustParsePrefix("0.0.0.0/0")
+	listen      = netip.MustParseAddrPort("127.0.0.1:8181")
+)
+
+const (
+	tcpPort = 8080
+	udpPort = 8081
+	// answered is how long a probe that must pass may take, unanswered how long
+	// one that must not pass is waited for.
+	answered   = 2 * time.Second
+	unanswered = 300 * time.Millisecond
+)
+
+// node is a host like those of Kubernetes, with an outside behind its uplink,
+// and a daemon on it.
+type node struct {
+	t             *testing.T
+	lab           *lab.Lab
+	host, outside *lab.Namespace
+	daemon        *lab.Daemon
+	rt            *lab.Runtime
+}
+
+// newNode makes the host and starts `moat up` on it.
+func newNode(t *testing.T, args ...string) *node {
+	n := newHost(t)
+	n.start(args...)
+	return n
+}
+
+func newHost(t *testing.T) *node {
+	l, err := lab.New()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	n := &node{t: t, lab: l}
+	n.host, err = l.Namespace("host")
+	require.NoError(t, err)
+	n.outside, err = l.Namespace("outside")
+	require.NoError(t, err)
+	require.NoError(t, l.Cable(lab.End{In: n.host, Interface: "eth0", Address: hostAddr}, lab.End{In: n.outside, Interface: "eth0", Address: outsideAddr}))
+	require.NoError(t, n.host.Route(everywhere, outsideAddr.Addr()))
+	require.NoError(t, n.outside.Route(everywhere, hostAddr.Addr()))
+	require.NoError(t, n.host.Sysctl("net/bridge/bridge-nf-call-iptables", "1"))
+	require.NoError(t, n.host.Sysctl("net/ipv4/ip_forward", "1"))
+	require.NoError(t, n.host.ForwardDrop())
+	require.NoError(t, l.Serve(n.outside, tcpPort))
+	require.NoError(t, l.EchoUDP(n.outside, udpPort))
+	return n
+}
+
+// start starts the daemon. At the test's end everything that it made is taken
+// down, and nothing may be left.
+func (n *node) start(args ...string) {
+	before, err := lab.Inventory(n.host)
+	require.NoError(n.t, err)
+	n.daemon = &lab.Daemon{Bin: bin, Dir: n.lab.Dir, Host: n.host, Args: args}
+	n.t.Cleanup(func() { n.takeDown(before) })
+	require.NoError(n.t, n.daemon.Start(n.t.Context()))
+	n.rt, err = n.daemon.Runtime()
+	require.NoError(n.t, err)
+}
+
+func (n *node) takeDown(before []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if n.t.Failed() {
+		if log, err := os.ReadFile(n.daemon.LogFile()); err == nil {
+			n.t.Logf("the daemon's log:\n%s", log[max(0, len(log)-6000):])
+		}
+	}
+	if !n.daemon.Running() {
+		require.NoError(n.t, n.daemon.Start(ctx))
+	}
+	out, err := n.daemon.CLI(ctx, "down", "--yes")
+	if err != nil {
+		_ = n.daemon.Kill()
+	}
+	require.NoError(n.t, err, out)
+	require.NoError(n.t, n.daemon.Wait())
+	now, err := lab.Inventory(n.host)
+	require.NoError(n.t, err)
+	require.Empty(n.t, lab.Beyond(before, now), "left behind by moat down")
+}
+
+// pod makes and attaches a pod that serves TCP and UDP.
+func (n *node) pod(tenant, name string) *lab.Pod {
+	n.t.Helper()
+	p, err := n.lab.NewPod(tenant, name)
+	require.NoError(n.t, err)
+	require.NoError(n.t, n.rt.Add(n.t.Context(), p))
+	require.NoError(n.t, n.lab.Serve(p.Namespace, tcpPort))
+	require.NoError(n.t, n.lab.EchoUDP(p.Namespace, udpPort))
+	return p
+}
+
+func (n *node) reaches(from *lab.Namespace, to netip.Addr) {
+	n.t.Helper()
+	require.NoError(n.t, lab.Ping(from, to, answered))
+}
+
+func (n *node) reachesNot(from *lab.Namespace, to netip.Addr) {
+	n.t.Helper()
+	require.ErrorIs(n.t, lab.Ping(from, to, unanswered), lab.ErrNoAnswer)
+}
+
+// cli runs a command that must succeed.
+func (n *node) cli(args ...string) string {
+	n.t.Helper()
+	out, err := n.daemon.CLI(n.t.Context(), args...)
+	require.NoError(n.t, err, out)
+	return out
+}
+
+// plugin runs moat-cni by hand, as a runtime that is not libcni would.
+func (n *node) plugin(conf string, env map[string]string) (stdout string, err error) {
+	cmd := exec.CommandContext(n.t.Context(), filepath.Join(bin, "moat-cni"))
+	cmd.Stdin = strings.NewReader(conf)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "CNI_PATH=" + bin}
+	for k, v := range env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	var out []byte
+	err = n.host.Do(func() (err error) {
+		out, err = cmd.Output()
+		return err
+	})
+	return string(out), err
+}

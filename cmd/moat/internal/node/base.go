@@ -1,0 +1,198 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/moatnet/moat/cmd/moat/internal/config"
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/ipam/etcdkv"
+	"github.com/moatnet/moat/ipam/ledger"
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/dataplane"
+	"github.com/moatnet/moat/sdn/filter"
+	"github.com/moatnet/moat/sdn/plan"
+	"github.com/moatnet/moat/sdn/topology"
+	"github.com/moatnet/moat/tenant"
+)
+
+// base is what every part stands on: the data directory, the store, and the
+// installation's plan.
+type base struct {
+	cfg      config.Config
+	log      *slog.Logger
+	store    *store
+	ledger   *ledger.Ledger
+	plan     ipam.Installation
+	host     sdn.HostID
+	nodeName string
+	mtu      int
+	unlock   func()
+}
+
+// openBase is for a process that has the data directory to itself.
+func openBase(ctx context.Context, c config.Config, log *slog.Logger) (*base, error) {
+	unlock, err := lockDataDir(c.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	b, err := openShared(ctx, c, log)
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	b.unlock = unlock
+	return b, nil
+}
+
+// openShared is for one of several processes that use a data directory at once.
+func openShared(ctx context.Context, c config.Config, log *slog.Logger) (_ *base, err error) {
+	b := &base{cfg: c, log: log}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("create data directory: %w", err)
+	}
+	if b.nodeName, err = nodeName(c); err != nil {
+		return nil, err
+	}
+	if b.host, err = hostID(c); err != nil {
+		return nil, err
+	}
+	if b.mtu, err = uplinkMTU(c); err != nil {
+		return nil, err
+	}
+	if b.store, err = openStore(ctx, c); err != nil {
+		return nil, err
+	}
+	b.ledger = ledger.New(etcdkv.New(b.store.client, c.Etcd.Prefix+"ipam/"), ledger.Options{})
+	b.plan, err = b.ledger.EnsureInstallation(ctx, installation(c))
+	if err != nil {
+		return nil, fmt.Errorf("installation %s: %w", c.Name, err)
+	}
+	return b, nil
+}
+
+// installation is the address plan that the configuration asks for.
+func installation(c config.Config) ipam.Installation {
+	return ipam.Installation{Name: c.Name, Supernet: c.Supernet, SubnetLength: c.TenantBits, Transit: c.TransitPool}
+}
+
+func (b *base) close() {
+	if b.store != nil {
+		b.store.close()
+	}
+	if b.unlock != nil {
+		b.unlock()
+	}
+}
+
+// sdnPart is the topology with what its REST API needs.
+type sdnPart struct {
+	topology *topology.Topology
+	password string
+	log      *slog.Logger
+}
+
+func (b *base) openSDN(ctx context.Context) (*sdnPart, error) {
+	password, err := adminPassword(b.cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	t, err := topology.OpenEtcd(ctx, b.store.client, topology.Options{
+		Prefix: b.cfg.Etcd.Prefix + "sdn/", Check: filter.Check, Logger: b.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("topology: %w", err)
+	}
+	return &sdnPart{topology: t, password: password, log: b.log}, nil
+}
+
+func (s *sdnPart) close() { _ = s.topology.Close() }
+
+// enginePart is the engine with the means to stop it before the daemon ends.
+type enginePart struct {
+	engine *dataplane.Engine
+	stop   context.CancelFunc
+	ended  chan struct{}
+	halted atomic.Bool
+}
+
+func (b *base) newEngine(ctx context.Context, t *topology.Topology, reports dataplane.Reports) (*enginePart, error) {
+	if err := b.registerHost(ctx, t); err != nil {
+		return nil, err
+	}
+	uplink, err := b.uplink()
+	if err != nil {
+		return nil, err
+	}
+	e, err := dataplane.New(dataplane.Config{
+		Source: t, Reports: reports, Logger: b.log, NetnsDir: b.cfg.RunNetns,
+		Plan: plan.Config{Installation: b.plan.ID, Host: b.host, MTU: b.mtu, Uplink: uplink},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &enginePart{engine: e, ended: make(chan struct{})}, nil
+}
+
+// run runs the engine until ctx or stop ends it.
+func (e *enginePart) run(ctx context.Context) error {
+	ctx, e.stop = context.WithCancel(ctx)
+	defer e.stop()
+	defer close(e.ended)
+	err := e.engine.Run(ctx)
+	if e.halted.Load() || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// halt ends the engine and waits for it.
+func (e *enginePart) halt() {
+	e.halted.Store(true)
+	e.stop()
+	<-e.ended
+}
+
+func (e *enginePart) close() { _ = e.engine.Close() }
+
+// registerHost makes this host known to the topology.
+func (b *base) registerHost(ctx context.Context, api sdn.HostAPI) error {
+	_, err := api.CreateHost(ctx, sdn.Host{ID: b.host, Name: b.nodeName})
+	if err != nil && !errors.Is(err, sdn.ErrExists) {
+		return fmt.Errorf("register host %s: %w", b.nodeName, err)
+	}
+	return nil
+}
+
+func (b *base) uplink() (plan.Uplink, error) {
+	port, err := tenant.UplinkPort(b.plan.ID)
+	if err != nil || b.cfg.Uplink != "" {
+		return plan.Uplink{Port: port}, err
+	}
+	host, _ := b.plan.Uplink()
+	return plan.Uplink{
+		Port: port, HostAddress: host,
+		HostRoutes: prefixes(b.plan.Supernet, b.plan.Transit),
+		Masquerade: prefixes(b.plan.Supernet, b.plan.Transit),
+	}, nil
+}
+
+func (b *base) newManager(api sdn.API, engine tenant.Engine) (*tenant.Manager, error) {
+	return tenant.New(tenant.Options{
+		API: api, Store: b.ledger, Engine: engine, Pods: pods{},
+		Plan: installation(b.cfg), Node: b.nodeName, Host: b.host,
+		Uplink: tenant.Uplink{Interface: b.cfg.Uplink, Address: b.cfg.UplinkAddress, Gateway: b.cfg.UplinkGateway},
+		NoNAT:  b.cfg.NoNAT, MTU: b.mtu,
+		TombstoneDir: filepath.Join(b.cfg.DataDir, "tombstones"), Log: b.log,
+	})
+}

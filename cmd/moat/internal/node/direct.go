@@ -1,0 +1,79 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/moatnet/moat/cmd/moat/internal/config"
+	"github.com/moatnet/moat/cmd/moat/internal/control"
+	"github.com/moatnet/moat/sdn/client"
+)
+
+// Direct runs f with operations of this process, over the endpoint and the etcd
+// that c names.
+func Direct(ctx context.Context, c config.Config, log *slog.Logger, f func(control.Operations) error) error {
+	b, err := openShared(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	api, err := newClient(c.Endpoint, log)
+	if err != nil {
+		return err
+	}
+	m, err := b.newManager(api, b.polling(api))
+	if err != nil {
+		return err
+	}
+	return f(direct{operations: operations{manager: m, api: api}, base: b})
+}
+
+// direct is the operations without a daemon.
+type direct struct {
+	operations
+	*base
+}
+
+// Status implements control.Operations.
+func (d direct) Status(ctx context.Context) (control.Status, error) {
+	st := control.Status{Ready: true, Installation: d.plan.ID, Name: d.plan.Name, Version: version,
+		Listen: d.cfg.Endpoint.URLs[0], Etcd: d.store.where}
+	if err := d.manager.Status(ctx); err != nil {
+		st.Ready, st.Reason = false, err.Error()
+	}
+	return st, nil
+}
+
+// TakeDown implements control.Operations.
+func (direct) TakeDown(context.Context) error {
+	return errors.New("only a daemon can take an installation down; ask it at its --socket")
+}
+
+// newClient makes a client of a REST API; its password is read from a file.
+func newClient(e config.Endpoint, log *slog.Logger) (*client.Client, error) {
+	if e.PasswordFile == "" {
+		return nil, errors.New("--endpoint needs --password-file")
+	}
+	password, err := readSecret(e.PasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	o := client.Options{Endpoints: e.URLs, User: e.Username, Password: password, Project: e.Project, Logger: log}
+	if e.CAFile != "" {
+		pem, err := os.ReadFile(e.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("endpoint's CA certificates: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("endpoint's CA certificates: none in %s", e.CAFile)
+		}
+		o.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return client.New(o)
+}

@@ -42,7 +42,7 @@ func (d *device) natRule(p place, r sdn.Rule, at path) ([]nft.Rule, error) {
 	case p.nat == natTranslated && reverse:
 		return d.noRule(p, r) // nothing is left to reverse
 	case p.nat == natTranslated:
-		return d.when(p, r, nft.Drop())
+		return d.when(p, r, append(d.applies(r), nft.Drop())...)
 	}
 	n := natRule{rule: r, before: p, at: at, rest: slices.Clone(at)}
 	switch r.FlowAction {
@@ -68,13 +68,21 @@ func (d *device) natRule(p place, r sdn.Rule, at path) ([]nft.Rule, error) {
 	case sdn.RuleRevDNAT:
 		do = append(do, reply(), translated(nft.StatusDNAT))
 	case sdn.RuleDNAT:
-		if !static(r) {
-			d.addSet(nft.Set{Name: "translatable", Key: nft.TypeProto, Elements: []nft.Element{
-				{Key: nft.Uint8(protoICMP)}, {Key: nft.Uint8(protoTCP)}, {Key: nft.Uint8(protoUDP)}}})
-			do = append(do, nft.Match{Field: nft.IPProto, Set: "translatable"})
-		}
+		do = d.applies(r)
 	}
 	return d.when(p, r, append(do, nft.SetMark{Keep: markFlags, Value: n.mark}, nft.Accept())...)
+}
+
+// applies matches the packets that a forward NAT rule acts on: a dnat rule with
+// ports leaves protocols without ports alone. An snat rule takes all, and what
+// cannot be translated is lost.
+func (d *device) applies(r sdn.Rule) []nft.Statement {
+	if r.Type != sdn.RuleDNAT || static(r) {
+		return nil
+	}
+	d.addSet(nft.Set{Name: "translatable", Key: nft.TypeProto, Elements: []nft.Element{
+		{Key: nft.Uint8(protoICMP)}, {Key: nft.Uint8(protoTCP)}, {Key: nft.Uint8(protoUDP)}}})
+	return []nft.Statement{nft.Match{Field: nft.IPProto, Set: "translatable"}}
 }
 
 func reply() nft.Match {

@@ -16,6 +16,8 @@ type packet struct {
 	tos          uint8
 	id           uint16 // IP identification
 	fragment     uint16 // flags and offset, as in the header
+	tcpFlags     uint8  // 0: SYN
+	udpLength    uint16 // 0: that of the payload
 	payload      string
 }
 
@@ -81,12 +83,16 @@ func (p packet) bytes() []byte {
 	case udp:
 		body = binary.BigEndian.AppendUint16(body, p.sport)
 		body = binary.BigEndian.AppendUint16(body, p.dport)
-		body = binary.BigEndian.AppendUint16(body, uint16(8+len(p.payload)))
+		body = binary.BigEndian.AppendUint16(body, max(p.udpLength, uint16(8+len(p.payload))))
 		body = append(body, 0, 0)
 	case tcp:
 		body = binary.BigEndian.AppendUint16(body, p.sport)
 		body = binary.BigEndian.AppendUint16(body, p.dport)
-		body = append(body, 0, 0, 0, 1, 0, 0, 0, 0, 5<<4, 0x02, 0xff, 0xff, 0, 0, 0, 0)
+		flags := p.tcpFlags
+		if flags == 0 {
+			flags = 0x02
+		}
+		body = append(body, 0, 0, 0, 1, 0, 0, 0, 0, 5<<4, flags, 0xff, 0xff, 0, 0, 0, 0)
 	case icmp:
 		body = append(body, p.icmpType, p.icmpCode, 0, 0)
 		body = binary.BigEndian.AppendUint16(body, p.sport)

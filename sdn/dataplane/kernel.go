@@ -31,6 +31,8 @@ type Kernel interface {
 type Space interface {
 	// ID identifies the namespace in events.
 	ID() (int, error)
+	// KnownSpaceID is the number by which this namespace knows another.
+	KnownSpaceID(fd int) (int, error)
 	FD() int
 	Close() error
 

@@ -16,11 +16,7 @@ func Host(v sdn.View, c Config) (Namespace, error) {
 	}
 	dev := sdn.InterfaceName(p.ID)
 	n := Namespace{
-		Sysctls: []Sysctl{
-			{Key: ForwardKey, Value: "1"},
-			{Key: "net/ipv4/conf/" + dev + "/rp_filter", Value: "0"},
-			{Key: "net/ipv6/conf/" + dev + "/disable_ipv6", Value: "1", Optional: true},
-		},
+		Sysctls: hostSysctls(dev),
 		Links: []Link{{
 			Name: dev, Kind: VethLink, Alias: c.UplinkStamp(), MAC: MACOf(string(p.ID) + "/host"),
 			MTU: c.MTU, Up: true, PeerNamespace: sdn.NamespaceName(p.Device), Peer: dev,

@@ -3,6 +3,28 @@ package plan
 // ForwardKey is the setting that makes a namespace forward IPv4.
 const ForwardKey = "net/ipv4/ip_forward"
 
+// StackKeys are the settings that a plan makes in a namespace of Moat's.
+func StackKeys() []string { return keys(stackSysctls(true)) }
+
+// HostKeys are those that it makes on the host, for the uplink dev.
+func HostKeys(dev string) []string { return keys(hostSysctls(dev)) }
+
+func keys(settings []Sysctl) []string {
+	out := make([]string, len(settings))
+	for i, s := range settings {
+		out[i] = s.Key
+	}
+	return out
+}
+
+func hostSysctls(dev string) []Sysctl {
+	return []Sysctl{
+		{Key: ForwardKey, Value: "1"},
+		{Key: "net/ipv4/conf/" + dev + "/rp_filter", Value: "0"},
+		{Key: "net/ipv6/conf/" + dev + "/disable_ipv6", Value: "1", Optional: true},
+	}
+}
+
 // stackSysctls are the settings of a namespace's IP stack. ip_forward comes
 // first: writing it resets the redirect settings.
 func stackSysctls(router bool) []Sysctl {

@@ -23,9 +23,12 @@ type Link struct {
 	MTU    int // bytes
 	Master int // index; 0 is none
 	Peer   int // index of the other end, of a veth
-	Up     bool
-	NoARP  bool
-	Lower  bool // it has carrier
+	// PeerSpace is the number by which this namespace knows that of the other
+	// end; -1 is this one.
+	PeerSpace int
+	Up        bool
+	NoARP     bool
+	Lower     bool // it has carrier
 }
 
 func infomsg(index int, flags, change uint32) []byte {
@@ -92,8 +95,9 @@ func parseLink(data []byte) (Link, error) {
 	}
 	flags := binary.NativeEndian.Uint32(data[8:])
 	l := Link{
-		Index: int(int32(binary.NativeEndian.Uint32(data[4:]))),
-		Up:    flags&unix.IFF_UP != 0, NoARP: flags&unix.IFF_NOARP != 0, Lower: flags&unix.IFF_LOWER_UP != 0,
+		PeerSpace: -1,
+		Index:     int(int32(binary.NativeEndian.Uint32(data[4:]))),
+		Up:        flags&unix.IFF_UP != 0, NoARP: flags&unix.IFF_NOARP != 0, Lower: flags&unix.IFF_LOWER_UP != 0,
 	}
 	ad, err := netlink.NewAttributeDecoder(data[unix.SizeofIfInfomsg:])
 	if err != nil {
@@ -113,6 +117,8 @@ func parseLink(data []byte) (Link, error) {
 			l.Master = int(ad.Uint32())
 		case unix.IFLA_LINK:
 			l.Peer = int(ad.Uint32())
+		case unix.IFLA_LINK_NETNSID:
+			l.PeerSpace = int(ad.Int32())
 		case unix.IFLA_LINKINFO:
 			ad.Nested(func(in *netlink.AttributeDecoder) error {
 				for in.Next() {

@@ -11,7 +11,7 @@ import (
 // SpaceID is the number by which the namespace of c knows the one that fd
 // refers to; one is assigned where there is none yet.
 func (c *Conn) SpaceID(fd int) (int, error) {
-	id, err := c.spaceID(fd)
+	id, err := c.KnownSpaceID(fd)
 	if err != nil || id >= 0 {
 		return id, err
 	}
@@ -19,10 +19,11 @@ func (c *Conn) SpaceID(fd int) (int, error) {
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return 0, fmt.Errorf("assign an ID to a namespace: %w", err)
 	}
-	return c.spaceID(fd)
+	return c.KnownSpaceID(fd)
 }
 
-func (c *Conn) spaceID(fd int) (int, error) {
+// KnownSpaceID is like SpaceID but assigns none: without one it is -1.
+func (c *Conn) KnownSpaceID(fd int) (int, error) {
 	msgs, err := c.nsid(unix.RTM_GETNSID, netlink.Request, fd, false)
 	if err != nil {
 		return 0, fmt.Errorf("ask for the ID of a namespace: %w", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/moatnet/moat/ipam/ledger"
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/embedetcd"
+	"github.com/moatnet/moat/sdn/filter"
 	"github.com/moatnet/moat/sdn/topology"
 )
 
@@ -32,27 +33,41 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		topo: topology.NewMemory(topology.Options{}),
+		topo: topology.NewMemory(topology.Options{Check: filter.Check}),
 		host: sdn.HostID(uuid.NewString()),
 		pods: &pods{pairs: map[string]PodWire{}},
 		kv:   ledger.NewMemory(),
 	}
 	t.Cleanup(func() { require.NoError(t, w.topo.Close()) })
-	_, err := w.topo.CreateHost(t.Context(), sdn.Host{ID: w.host, Name: "node1"})
-	require.NoError(t, err)
 	w.topo.SetAlive(w.host, true)
-	w.eng = &engine{topo: w.topo, pods: w.pods}
+	w.begin(t)
 	return w
 }
 
-func (w *world) inEtcd(t *testing.T) *world {
+func (w *world) begin(t *testing.T) {
+	_, err := w.topo.CreateHost(t.Context(), sdn.Host{ID: w.host, Name: "node1"})
+	require.NoError(t, err)
+	w.eng = &engine{topo: w.topo, pods: w.pods}
+}
+
+// newEtcdWorld keeps topology and records in a real etcd. open returns the
+// topology as a further process sees it.
+func newEtcdWorld(t *testing.T) (w *world, open func() *topology.Topology) {
 	dir, err := os.MkdirTemp("", "t")
 	require.NoError(t, err)
 	s, err := embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.Close(); require.NoError(t, os.RemoveAll(dir)) })
-	w.kv = etcdkv.New(s.Client(), "/moat")
-	return w
+	open = func() *topology.Topology {
+		topo, err := topology.OpenEtcd(t.Context(), s.Client(), topology.Options{
+			Prefix: "/moat/sdn/", AllowDeadHosts: true, Check: filter.Check})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, topo.Close()) })
+		return topo
+	}
+	w = &world{topo: open(), host: sdn.HostID(uuid.NewString()), pods: &pods{pairs: map[string]PodWire{}}, kv: etcdkv.New(s.Client(), "/moat")}
+	w.begin(t)
+	return w, open
 }
 
 // manager is a further agent on the host, with a store of its own over the

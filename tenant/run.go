@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/moatnet/moat/ipam"
@@ -64,6 +65,13 @@ func (m *Manager) confirmLater(rec ipam.Record) {
 	m.unsure = append(m.unsure, rec)
 }
 
+// awaits reports whether a record is to be confirmed.
+func (m *Manager) awaits(rec ipam.Record) bool {
+	m.confirming.Lock()
+	defer m.confirming.Unlock()
+	return slices.ContainsFunc(m.unsure, func(r ipam.Record) bool { return r.Attachment == rec.Attachment })
+}
+
 // Confirm writes that the attachments made since the last time are complete.
 func (m *Manager) Confirm(ctx context.Context) error {
 	m.confirming.Lock()
@@ -120,9 +128,10 @@ func (m *Manager) finishIfAlone(ctx context.Context, except ipam.Attachment) {
 	}
 }
 
-// Sweep settles the attachments of this node that an agent which is gone left
-// in state Adding: complete ones are confirmed, others undone. An agent counts
-// as gone when its deadline has passed.
+// Sweep settles the attachments of this node that were left in state Adding:
+// complete ones are confirmed, others undone. Whoever owned one is gone, or does
+// not know of it (an answer of the store that was lost, a transaction that took
+// place after it was given up), when its deadline has passed.
 func (m *Manager) Sweep(ctx context.Context) error {
 	rs, err := m.opt.Store.Attachments(ctx, m.opt.Node, "")
 	if err != nil {
@@ -130,7 +139,7 @@ func (m *Manager) Sweep(ctx context.Context) error {
 	}
 	var errs []error
 	for _, rec := range rs {
-		if rec.State == ipam.Adding && rec.Owner != m.opt.Instance && time.Now().After(rec.Deadline) {
+		if rec.State == ipam.Adding && time.Now().After(rec.Deadline) && !m.awaits(rec) {
 			errs = append(errs, m.settle(ctx, rec))
 		}
 	}

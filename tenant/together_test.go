@@ -12,14 +12,19 @@ import (
 
 	"github.com/moatnet/moat/ipam/ledger"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/topology"
 )
 
 // Two agents with nothing in common but etcd and the SDN get the first pods of
 // a tenant at once.
 func TestFirstPodsOfATenantFromTwoAgentsBuildOneTenant(t *testing.T) {
-	w := newWorld(t).inEtcd(t)
+	w, open := newEtcdWorld(t)
+	own := []*topology.Topology{open(), open()}
 	for round := range 10 {
-		agents := []*Manager{w.manager(t), w.manager(t)}
+		var agents []*Manager
+		for _, topo := range own {
+			agents = append(agents, w.manager(t, func(o *Options) { o.API = topo }))
+		}
 		tenant := fmt.Sprintf("tenant-%d", round)
 		var mu sync.Mutex
 		addresses := map[netip.Prefix]bool{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/bits"
 	"net/netip"
 	"strings"
@@ -56,6 +57,9 @@ func (l *Ledger) picture(t ipam.Tenant, subnet netip.Prefix) *picture {
 	k := pictureKey{t.Name, t.Generation, subnet}
 	p, ok := l.pictures[k]
 	if !ok {
+		maps.DeleteFunc(l.pictures, func(old pictureKey, _ *picture) bool {
+			return old.tenant == t.Name && old.generation != t.Generation
+		})
 		p = &picture{subnet: subnet, ports: l.opt.Ports, coolDown: l.opt.AddressCoolDown, pending: map[int]bool{}}
 		l.pictures[k] = p
 	}

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/moatnet/moat/sdn/dataplane/rtnl"
-	"github.com/moatnet/moat/sdn/filter"
 	"github.com/moatnet/moat/sdn/nft"
 	"github.com/moatnet/moat/sdn/nftnl"
 	"github.com/moatnet/moat/sdn/plan"
@@ -31,7 +30,7 @@ func NewLinux(dir string, c plan.Config) (*Linux, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the host's network namespace: %w", err)
 	}
-	return &Linux{dir: dir, host: host, hostTable: c.HostTable(), tablePrefix: filter.TablePrefix(c.Installation)}, nil
+	return &Linux{dir: dir, host: host, hostTable: c.HostTable(), tablePrefix: c.TablePrefix()}, nil
 }
 
 // Close lets go of the host's namespace.

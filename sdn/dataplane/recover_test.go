@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/moatnet/moat/sdn"
-	"github.com/moatnet/moat/sdn/filter"
 )
 
 func (l *lab) home(n network) string { return sdn.NamespaceName(sdn.DeviceID(n.router)) }
@@ -221,7 +221,7 @@ func (l *lab) tables(n network) (count int) {
 		}
 		tables, err := c.ListTables()
 		for _, table := range tables {
-			if len(table.Name) > 5 && table.Name[:5] == filter.TablePrefix("")[:5] {
+			if strings.HasPrefix(table.Name, l.config.Plan.TablePrefix()) {
 				count++
 			}
 		}

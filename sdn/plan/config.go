@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/filter"
 )
 
 // RouteProtocol is the number that marks a kernel route as Moat's (rtm_protocol;
@@ -102,3 +103,7 @@ func (c Config) HostTable() string { return sdn.NamespaceName(sdn.DeviceID(c.Ins
 func (c Config) Stamped(s string) bool {
 	return strings.HasPrefix(s, strings.TrimSuffix(c.stamp("", ""), ":"))
 }
+
+// TablePrefix begins the names of the installation's nftables tables in
+// namespaces of its own.
+func (c Config) TablePrefix() string { return filter.TablePrefix(c.Installation) }

@@ -78,11 +78,40 @@ func TestDeletionIsFinishedAfterACrash(t *testing.T) {
 	require.Greater(t, len(witness.graph.stored[edge{deviceOfPort, string(hub)}]), 0, "there is something left to finish")
 
 	third := openTest(t, server.Client(), Options{})
-	require.Empty(t, third.unfinished())
+	require.Empty(t, third.unfinished(), "whoever opens the store finishes it")
 	require.Empty(t, third.graph.stored[edge{deviceOfPort, string(hub)}])
 	audit(t, third)
 	furnished := &site{Topology: third}
 	furnished.clear(t)
+}
+
+func TestDeletionOfAnotherIsFinishedLate(t *testing.T) {
+	server := startEtcd(t, embedetcd.Config{})
+	client, err := server.NewClient()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	kv := &dying{KV: client.KV}
+	kv.left.Store(1 << 40)
+	client.KV = kv
+	crashing := furnish(t, openTest(t, client, Options{}))
+	witness := openTest(t, server.Client(), Options{})
+	p := crashing.port(t, routerPort(crashing.router(t)))
+	kv.left.Store(1) // the mark alone
+	require.NoError(t, crashing.DeletePort(t.Context(), p.ID))
+	_, err = witness.Port(t.Context(), p.ID)
+	require.ErrorIs(t, err, sdn.ErrNotFound)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	tick, done := make(chan time.Time), make(chan struct{})
+	go func() { defer close(done); witness.sweepLate(ctx, tick) }()
+	tick <- time.Now()
+	tick <- time.Now() // taken when the first was dealt with
+	require.Eventually(t, func() bool { return len(witness.unfinished()) == 0 }, 10*time.Second, time.Millisecond)
+	cancel()
+	<-done
+	require.Len(t, witness.graph.objects[sdn.KindRouter], 1)
+	require.Empty(t, witness.graph.objects[sdn.KindRoute])
+	audit(t, witness)
 }
 
 func TestTheIDOfAnUnfinishedDeletionCanBeUsed(t *testing.T) {

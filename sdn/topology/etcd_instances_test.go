@@ -92,6 +92,35 @@ func TestOneOfManyWins(t *testing.T) {
 	audit(t, one.Topology)
 }
 
+// TestCheckedWritesOfTwoInstances lets one give a chain a second rule and the
+// other give it a port: each alone can be expressed, together they can not.
+func TestCheckedWritesOfTwoInstances(t *testing.T) {
+	server := startEtcd(t, embedetcd.Config{})
+	o := Options{Check: func(v sdn.View, c sdn.ChainID) error {
+		if len(v.UsersOf(c).Ports) > 0 && len(v.RulesOf(c)) > 0 {
+			return sdn.ErrUnsupported
+		}
+		return nil
+	}}
+	one, two := furnish(t, openTest(t, server.Client(), o)), openTest(t, server.Client(), o)
+	b := one.bridge(t)
+	for range 30 {
+		c := one.chain(t)
+		_, err := two.Chain(t.Context(), c)
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		var results [2]error
+		wg.Go(func() { _, results[0] = one.CreateRule(t.Context(), sdn.Rule{Chain: c, Type: sdn.RuleDrop}) })
+		wg.Go(func() {
+			p := bridgePort(b)
+			p.InboundFilter = c
+			_, results[1] = two.CreatePort(t.Context(), p)
+		})
+		wg.Wait()
+		requireOne(t, results[:], sdn.ErrUnsupported)
+	}
+}
+
 func requireOne(t *testing.T, results []error, loser error) {
 	t.Helper()
 	won := 0

@@ -15,6 +15,9 @@ const schemaVersion = 1
 var (
 	headKey   = key{kindMeta, "head"}
 	schemaKey = key{kindMeta, "schema"}
+	// chainsKey is put by every write that Options.Check was asked about, so
+	// that of two that are right alone and wrong together one is computed anew.
+	chainsKey = key{kindMeta, "chains"}
 )
 
 // key names something stored: an object, or a decision that objects share.

@@ -69,16 +69,15 @@ func (s *state) unfinished() []key {
 	return list
 }
 
-// sweepLate finishes, until ctx ends, deletions that stay marked.
-func (s *state) sweepLate(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
+// sweepLate finishes, until ctx ends, deletions that stay marked from one tick
+// to the next.
+func (s *state) sweepLate(ctx context.Context, tick <-chan time.Time) {
 	var before []key
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick:
 		}
 		now := s.unfinished()
 		for _, k := range now {
@@ -97,7 +96,7 @@ func (s *state) sweepLate(ctx context.Context) {
 // finish takes steps until nothing of a marked object is stored.
 func (s *state) finish(ctx context.Context, root key) error {
 	for {
-		x, err := s.planShared(func(x *txn) error {
+		x, err := s.plan(func(x *txn) error {
 			if x.graph.facts[root].deleted {
 				b := broom{txn: x, met: map[key]struct{}{}}
 				b.clear(root)

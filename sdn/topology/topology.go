@@ -51,6 +51,7 @@ type state struct {
 	broken    error         // why the graph can not be relied on any more
 	followers map[*follower]struct{}
 
+	turns chan struct{} // holds a token while someone has their turn
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
 }
@@ -62,6 +63,7 @@ func newState(o Options) *state {
 		graph:     newGraph(),
 		moved:     make(chan struct{}),
 		followers: map[*follower]struct{}{},
+		turns:     make(chan struct{}, 1),
 		stop:      func() {},
 	}
 	if s.log == nil {
@@ -95,7 +97,11 @@ func OpenEtcd(ctx context.Context, c *clientv3.Client, o Options) (*Topology, er
 	}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	s.tasks.Go(func() { s.sweepLate(life) })
+	s.tasks.Go(func() {
+		tick := time.NewTicker(sweepEvery)
+		defer tick.Stop()
+		s.sweepLate(life, tick.C)
+	})
 	return &Topology{state: s}, nil
 }
 

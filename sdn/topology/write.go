@@ -17,9 +17,14 @@ import (
 func (s *state) write(ctx context.Context, plan func(x *txn) error) (int64, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
+	turn := turn{state: s}
+	defer turn.end()
 	fresh := false
 	for {
 		x, err := s.plan(plan)
+		if err == nil && len(x.chains) > 0 && s.opt.Check != nil {
+			x, err = turn.plan(ctx, plan)
+		}
 		switch {
 		case errors.Is(err, errUnfinished):
 			err = s.sweep(ctx)
@@ -61,31 +66,49 @@ func (s *state) commit(ctx context.Context, x *txn) (int64, bool, error) {
 
 // plan computes a write on the graph as it is now.
 func (s *state) plan(plan func(x *txn) error) (*txn, error) {
-	x, err := s.planShared(plan)
-	if err != nil || len(x.chains) == 0 || s.opt.Check == nil {
-		return x, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	x = s.newTxn()
-	if err := plan(x); err != nil {
-		return nil, err
-	}
-	return x, x.check(s.opt.Check)
-}
-
-func (s *state) planShared(plan func(x *txn) error) (*txn, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	return s.compute(plan)
+}
+
+func (s *state) compute(plan func(x *txn) error) (*txn, error) {
 	if s.broken != nil {
 		return nil, s.broken
 	}
-	x := s.newTxn()
+	x := newTxn(s.graph)
+	x.deadHosts = s.opt.AllowDeadHosts
 	return x, plan(x)
 }
 
-func (s *state) newTxn() *txn {
-	x := newTxn(s.graph)
-	x.deadHosts = s.opt.AllowDeadHosts
-	return x
+// turn is the right to make a write that has to be checked. In one process
+// there is one at a time; between processes chainsKey decides.
+type turn struct {
+	*state
+	held bool
+}
+
+// plan computes a write and asks about the chains that it touches.
+func (t *turn) plan(ctx context.Context, plan func(x *txn) error) (*txn, error) {
+	if !t.held {
+		select {
+		case t.turns <- struct{}{}:
+			t.held = true
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait to write to a chain: %w: %w", sdn.ErrUnavailable, context.Cause(ctx))
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	x, err := t.compute(plan)
+	if err != nil {
+		return nil, err
+	}
+	x.put(chainsKey, 0)
+	return x, x.check(t.opt.Check)
+}
+
+func (t *turn) end() {
+	if t.held {
+		<-t.turns
+	}
 }

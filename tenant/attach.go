@@ -141,6 +141,9 @@ func (m *Manager) undo(ctx context.Context, a ipam.Attachment, u undo) {
 // say what there is, it does neither.
 func (m *Manager) resume(ctx context.Context, r AttachRequest, rec ipam.Record) (Attached, error) {
 	err := m.facts(ctx, rec, func(w *PodWire) { w.PodNS = r.Netns })
+	if err == nil && rec.Tenant != string(r.Tenant) {
+		err = fmt.Errorf("it is in place for tenant %s", rec.Tenant)
+	}
 	if unknown(err) {
 		return Attached{}, err
 	}

@@ -233,3 +233,38 @@ func TestTopologyRemovedByHandIsMadeAgain(t *testing.T) {
 	require.NoError(t, m.Detach(t.Context(), attachment("c1")))
 	require.Equal(t, len(before), len(w.everything(t)))
 }
+
+func TestRepeatedAttachForAnotherTenantMoves(t *testing.T) {
+	w := newWorld(t)
+	m := w.manager(t)
+	r := request(t, "blue", "c1")
+	first, err := m.Attach(t.Context(), r)
+	require.NoError(t, err)
+	r.Tenant = "red"
+	again, err := m.Attach(t.Context(), r)
+	require.NoError(t, err)
+	require.NotEqual(t, first.Gateway, again.Gateway)
+	require.Equal(t, "red", w.leases(t)[0].Tenant)
+	require.Len(t, w.leases(t), 1)
+}
+
+func TestCallerThatGivesUpLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	m := w.manager(t)
+	_, err := m.EnsureTenant(t.Context(), "blue")
+	require.NoError(t, err)
+	before := w.everything(t)
+	ctx, giveUp := context.WithCancel(t.Context())
+	w.pods.fail = func(op string) error {
+		if op == "make" {
+			giveUp()
+		}
+		return nil
+	}
+	_, err = m.Attach(ctx, request(t, "blue", "c1"))
+	require.Equal(t, CodeTryAgain, code(t, err))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, before, w.everything(t))
+	require.Empty(t, w.leases(t))
+	require.Empty(t, w.pods.pairs)
+}

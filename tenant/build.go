@@ -10,7 +10,8 @@ import (
 )
 
 // build makes a tenant's objects in waves: what a wave refers to is there, and
-// the tenant router's rules stand before its link to the provider.
+// the tenant router's rules stand before its link to the provider, without which
+// the provider's routes lead nowhere.
 func (m *Manager) build(ctx context.Context, l layout) error {
 	waves := [][]func(context.Context) error{
 		{step(m.keep.chain, l.In), step(m.keep.chain, l.Out)},
@@ -28,11 +29,10 @@ func (m *Manager) build(ctx context.Context, l layout) error {
 	for _, r := range l.Routes {
 		waves[3] = append(waves[3], step(m.keep.route, r))
 	}
-	var back []func(context.Context) error
 	for _, r := range l.ProviderRoutes {
-		back = append(back, step(m.keep.route, r))
+		waves[3] = append(waves[3], step(m.keep.route, r))
 	}
-	for _, w := range append(waves, back) {
+	for _, w := range waves {
 		if err := together(ctx, w, func(ctx context.Context, f func(context.Context) error) error { return f(ctx) }); err != nil {
 			return err
 		}

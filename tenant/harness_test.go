@@ -31,7 +31,7 @@ type world struct {
 	kv   ledger.KV
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	w := &world{
 		topo: topology.NewMemory(topology.Options{Check: filter.Check}),
 		host: sdn.HostID(uuid.NewString()),
@@ -44,7 +44,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) begin(t *testing.T) {
+func (w *world) begin(t testing.TB) {
 	_, err := w.topo.CreateHost(t.Context(), sdn.Host{ID: w.host, Name: "node1"})
 	require.NoError(t, err)
 	w.eng = &engine{topo: w.topo, pods: w.pods}
@@ -52,7 +52,7 @@ func (w *world) begin(t *testing.T) {
 
 // newEtcdWorld keeps topology and records in a real etcd. open returns the
 // topology as a further process sees it.
-func newEtcdWorld(t *testing.T) (w *world, open func() *topology.Topology) {
+func newEtcdWorld(t testing.TB) (w *world, open func() *topology.Topology) {
 	dir, err := os.MkdirTemp("", "t")
 	require.NoError(t, err)
 	s, err := embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir})
@@ -72,7 +72,7 @@ func newEtcdWorld(t *testing.T) (w *world, open func() *topology.Topology) {
 
 // manager is a further agent on the host, with a store of its own over the
 // world's key-value store. Options may be changed before it is made.
-func (w *world) manager(t *testing.T, change ...func(*Options)) *Manager {
+func (w *world) manager(t testing.TB, change ...func(*Options)) *Manager {
 	o := Options{
 		API: w.topo, Store: ledger.New(w.kv, ledger.Options{}), Engine: w.eng, Pods: w.pods,
 		Node: "node1", Host: w.host, MTU: 1500, Patience: 20 * time.Second,
@@ -170,7 +170,7 @@ func (p *pods) Check(_ context.Context, w PodWire) error {
 	return nil
 }
 
-func request(t *testing.T, tenant, container string) AttachRequest {
+func request(t testing.TB, tenant, container string) AttachRequest {
 	ns, err := os.Open("/proc/self/ns/net")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = ns.Close() })

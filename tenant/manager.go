@@ -104,6 +104,9 @@ func New(o Options) (*Manager, error) {
 	if u := o.Uplink; u.Interface != "" && (!u.Address.IsValid() || !u.Gateway.IsValid() || !u.Address.Contains(u.Gateway)) {
 		return nil, fmt.Errorf("uplink %s: gateway %s is not in %s: %w", u.Interface, u.Gateway, u.Address, ipam.ErrInvalid)
 	}
+	if o.API == nil || o.Store == nil || o.Engine == nil || o.Pods == nil {
+		return nil, fmt.Errorf("API, store, engine and pods are all required: %w", ipam.ErrInvalid)
+	}
 	if o.Instance == "" {
 		o.Instance = uuid.NewString()
 	}

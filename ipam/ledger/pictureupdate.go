@@ -12,6 +12,7 @@ import (
 func (p *picture) taken(place int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.hold(place)
 	delete(p.pending, place)
 	delete(p.freed, place)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // window is how many slots behind the one it lost a claimer is told of.
-const window = 256
+const window = 1024
 
 // slotValue is who holds a slot, or since when nobody does.
 type slotValue struct {

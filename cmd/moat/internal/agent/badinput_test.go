@@ -109,7 +109,7 @@ func TestServiceErrorsBecomeCNIErrors(t *testing.T) {
 		"STATUS of an uncoded error": {"STATUS", errors.New("surprise"), 50},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n.service.fail = test.err
+			n.service.failWith(test.err)
 			e := plugin(t, "moat-cni", n.env(vars{"CNI_COMMAND": test.command}), n.conf(keys{"cniVersion": "1.1.0"})).failure(t)
 			require.Equal(t, test.code, e.Code)
 			require.Contains(t, e.Msg, test.err.Error()[:8])

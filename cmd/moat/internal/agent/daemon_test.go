@@ -2,7 +2,6 @@ package agent_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -159,14 +158,14 @@ func TestPluginDiesDuringAdd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
 			inside := make(chan struct{})
-			n.service.entered = func(ctx context.Context) error {
+			n.service.onAttach(func(ctx context.Context) error {
 				close(inside)
 				<-ctx.Done()
 				if finishes {
 					return nil
 				}
 				return context.Cause(ctx)
-			}
+			})
 			c := exec.Command(filepath.Join(pluginDir, "moat-cni"))
 			for k, v := range n.env(nil) {
 				c.Env = append(c.Env, k+"="+v)
@@ -214,7 +213,7 @@ func TestStopWaitsForCallsAndLeavesNothing(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	n := newNode(t)
 	inside, release := make(chan struct{}), make(chan struct{})
-	n.service.entered = func(context.Context) error { close(inside); <-release; return nil }
+	n.service.onAttach(func(context.Context) error { close(inside); <-release; return nil })
 	done := make(chan answer, 1)
 	go func() { done <- plugin(t, "moat-cni", n.env(nil), n.conf(nil)) }()
 	<-inside
@@ -229,22 +228,16 @@ func TestStopWaitsForCallsAndLeavesNothing(t *testing.T) {
 
 func TestStandaloneHandsOverStandardInput(t *testing.T) {
 	dir := shortDir(t)
-	for _, name := range []string{"moat-cni"} {
-		b, err := os.ReadFile(filepath.Join(pluginDir, name))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), b, 0o755))
-	}
+	b, err := os.ReadFile(filepath.Join(pluginDir, "moat-cni"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "moat-cni"), b, 0o755))
 	// In moat's place stands a program that repeats its input, arguments and
 	// environment.
-	script := "#!/bin/sh\necho \"$1 $CNI_CONTAINERID\"\ncat\n"
+	script := "#!/bin/sh\necho \"$1 $CNI_CONTAINERID\"\n/bin/cat\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "moat"), []byte(script), 0o755))
 	n := &node{pod: newPod(t), socket: "/nowhere"}
 	conf := n.conf(keys{"standalone": true})
-	before := pluginDir
-	pluginDir = dir
-	defer func() { pluginDir = before }()
-	a := plugin(t, "moat-cni", n.env(nil), conf)
+	a := plugin(t, filepath.Join(dir, "moat-cni"), n.env(nil), conf)
 	require.Zero(t, a.status)
 	require.Equal(t, "cni c1\n"+string(conf), string(a.stdout))
-	require.True(t, json.Valid(conf))
 }

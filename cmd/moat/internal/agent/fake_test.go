@@ -29,8 +29,11 @@ func newService() *service {
 var gateway = netip.MustParseAddr("10.9.0.1")
 
 func (s *service) Attach(ctx context.Context, r tenant.AttachRequest) (tenant.Attached, error) {
-	if s.entered != nil {
-		if err := s.entered(ctx); err != nil {
+	s.mu.Lock()
+	entered := s.entered
+	s.mu.Unlock()
+	if entered != nil {
+		if err := entered(ctx); err != nil {
 			return tenant.Attached{}, err
 		}
 	}
@@ -81,6 +84,20 @@ func (s *service) Status(context.Context) error {
 	return s.fail
 }
 
+// onAttach makes f run inside Attach.
+func (s *service) onAttach(f func(ctx context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entered = f
+}
+
+// failWith makes every call answer err.
+func (s *service) failWith(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = err
+}
+
 // request is what Attach was asked for the one attachment there is.
 func (s *service) request() (r tenant.AttachRequest, inode uint64) {
 	s.mu.Lock()
@@ -95,4 +112,22 @@ func (s *service) detaches() []ipam.Attachment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]ipam.Attachment(nil), s.detached...)
+}
+
+func (s *service) collections() [][]ipam.Attachment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.collected
+}
+
+func (s *service) checks() []tenant.Attached {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.checked
+}
+
+func (s *service) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.attached)
 }

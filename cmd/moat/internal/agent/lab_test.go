@@ -16,6 +16,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/testutils"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
@@ -100,6 +101,14 @@ func newPod(t testing.TB) ns.NetNS {
 	return pod
 }
 
+// openNetns is the descriptor of a new namespace, for the callee to close.
+func openNetns(t *testing.T) int {
+	t.Helper()
+	fd, err := unix.Open(newPod(t).Path(), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	return fd
+}
+
 // env are the variables of an ADD; with changes, "" takes one away.
 func (n *node) env(changes map[string]string) map[string]string {
 	env := map[string]string{
@@ -131,11 +140,15 @@ type answer struct {
 	stdout, stderr []byte
 }
 
-// exec runs a plugin with nothing but the given variables.
+// plugin runs one of the built plugins, or any program by its absolute path,
+// with nothing but the given variables.
 func plugin(t testing.TB, name string, env map[string]string, stdin []byte) answer {
 	t.Helper()
 	var out, logs bytes.Buffer
-	c := exec.CommandContext(t.Context(), filepath.Join(pluginDir, name))
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(pluginDir, name)
+	}
+	c := exec.CommandContext(t.Context(), name)
 	c.Stdin, c.Stdout, c.Stderr = bytes.NewReader(stdin), &out, &logs
 	c.Env = []string{"PATH=/nowhere"}
 	for k, v := range env {

@@ -205,7 +205,7 @@ func (l *lab) sockets(h *host) {
 	})
 }
 
-// apply makes the router's nftables these.
+// apply makes the router's nftables these, and reads them back.
 func (l *lab) apply(tables []nft.Table) {
 	l.t.Helper()
 	ctx := context.Background()
@@ -213,6 +213,9 @@ func (l *lab) apply(tables []nft.Table) {
 	require.NoError(l.t, err)
 	_, err = l.nft.Apply(ctx, have, tables)
 	require.NoError(l.t, err, nft.Print(tables))
+	have, err = l.nft.Tables(ctx, "moat/")
+	require.NoError(l.t, err)
+	require.Equal(l.t, nft.Print(tables), nft.Print(have))
 }
 
 // forget empties the router's connection tracking.
@@ -255,7 +258,9 @@ func (l *lab) drain(h *host) []packet {
 		case ll.Protocol == bigEndian(unix.ETH_P_IP):
 			p, ok := parse(b[:n])
 			require.True(l.t, ok, fmt.Sprintf("%x", b[:n]))
-			out = append(out, p)
+			if p.proto != igmp { // an interface that came up joins groups
+				out = append(out, p)
+			}
 		}
 	}
 }

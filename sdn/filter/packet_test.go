@@ -23,6 +23,7 @@ type packet struct {
 
 const (
 	icmp = 1
+	igmp = 2
 	tcp  = 6
 	udp  = 17
 	gre  = 47

@@ -2,7 +2,6 @@ package filter
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/nft"
@@ -128,6 +127,7 @@ const (
 // toRouter answers echo requests to the addresses of Local routes, and nothing.
 func (d *device) toRouter(id sdn.RouterID) {
 	local := nft.Set{Name: "local", Key: nft.TypeIPv4}
+	seen := map[nft.Value]bool{}
 	var nets []nft.Rule
 	echo := func(m nft.Match) nft.Rule {
 		return nft.NewRule(match(nft.IPProto, nft.Uint8(protoICMP)), match(nft.ICMPType, nft.Uint8(icmpEchoRequest)), m, nft.Accept())
@@ -136,9 +136,9 @@ func (d *device) toRouter(id sdn.RouterID) {
 		switch {
 		case r.Type != sdn.RouteLocal || !d.usable(r.NextHopPort):
 		case r.Dst.IsSingleIP():
-			e := nft.Element{Key: nft.Addr(r.Dst.Addr())}
-			if !slices.Contains(local.Elements, e) {
-				local.Elements = append(local.Elements, e)
+			if a := nft.Addr(r.Dst.Addr()); !seen[a] {
+				seen[a] = true
+				local.Elements = append(local.Elements, nft.Element{Key: a})
 			}
 		default:
 			nets = append(nets, echo(nft.Match{Field: nft.IPDst, Mask: nft.PrefixMask(r.Dst), Value: nft.Addr(r.Dst.Masked().Addr())}))

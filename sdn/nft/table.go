@@ -20,9 +20,16 @@ const (
 type Table struct {
 	Family Family
 	Name   string
+	Flags  TableFlags
 	Sets   []Set
 	Chains []Chain
 }
+
+// TableFlags are the flags of a table. Moat sets none.
+type TableFlags uint32
+
+// Dormant is the flag of a table whose chains are not called.
+const Dormant TableFlags = 1
 
 // ChainType is the type of a base chain.
 type ChainType string
@@ -165,6 +172,11 @@ func hookOrder(h Hook) int {
 func (t Table) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "table %s %s {\n", t.Family, t.Name)
+	if t.Flags == Dormant {
+		b.WriteString("\tflags dormant\n")
+	} else if t.Flags != 0 {
+		fmt.Fprintf(&b, "\tflags %#x\n", uint32(t.Flags))
+	}
 	for _, s := range t.Sets {
 		writeSet(&b, s)
 	}

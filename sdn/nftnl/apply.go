@@ -2,7 +2,6 @@ package nftnl
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"reflect"
 	"slices"
@@ -84,9 +83,12 @@ func (c *Conn) send(ctx context.Context, op string, b *builder) (int, error) {
 
 func sameTable(a, b nft.Table) bool { return a.Family == b.Family && a.Name == b.Name }
 
-// redefined reports whether a set or a base chain changed its definition, which
-// the kernel can only do by making it anew.
+// redefined reports whether the table, a set or a base chain changed its
+// definition, which is done by making the table anew.
 func redefined(have, want nft.Table) bool {
+	if have.Flags != want.Flags {
+		return true
+	}
 	for _, w := range want.Sets {
 		if h, ok := have.Set(w.Name); ok && (h.Key != w.Key || h.Data != w.Data) {
 			return true
@@ -130,7 +132,8 @@ func (b *builder) delTable(t nft.Table) {
 // referred to no more, then adds elements and rules.
 func (b *builder) changeTable(have, want nft.Table, fresh bool) {
 	if fresh {
-		b.add(unix.NFT_MSG_NEWTABLE, want.Family, netlink.Create, nameAttr(unix.NFTA_TABLE_NAME, want.Name))
+		b.add(unix.NFT_MSG_NEWTABLE, want.Family, netlink.Create, nameAttr(unix.NFTA_TABLE_NAME, want.Name),
+			number(unix.NFTA_TABLE_FLAGS, uint32(want.Flags)))
 	}
 	for _, s := range want.Sets {
 		if _, ok := have.Set(s.Name); !ok {
@@ -236,9 +239,6 @@ func (b *builder) elements(kind int, flags netlink.HeaderFlags, t nft.Table, s n
 func (b *builder) newChain(t nft.Table, c nft.Chain) {
 	as := []netlink.Attribute{nameAttr(unix.NFTA_CHAIN_TABLE, t.Name), nameAttr(unix.NFTA_CHAIN_NAME, c.Name)}
 	if c.Base != nil {
-		number := func(kind uint16, n uint32) netlink.Attribute {
-			return netlink.Attribute{Type: kind, Data: binary.BigEndian.AppendUint32(nil, n)}
-		}
 		hook, err := nest(unix.NFTA_CHAIN_HOOK,
 			number(unix.NFTA_HOOK_HOOKNUM, uint32(slices.Index(hooks(), c.Base.Hook))),
 			number(unix.NFTA_HOOK_PRIORITY, uint32(c.Base.Priority)))

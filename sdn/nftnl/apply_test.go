@@ -163,6 +163,7 @@ func TestForeignHandIsSeenAndUndone(t *testing.T) {
 				t.Sets[i].Elements = nil
 			}
 		},
+		"put to sleep":  func(t *nft.Table) { t.Flags = nft.Dormant },
 		"delete chains": func(t *nft.Table) { t.Chains, t.Sets = nil, nil },
 		"insert": func(t *nft.Table) {
 			t.Chains[0].Rules = slices.Insert(slices.Clone(t.Chains[0].Rules), 0, nft.NewRule(nft.Accept()))

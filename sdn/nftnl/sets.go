@@ -161,9 +161,6 @@ func encodeSet(table nft.Table, s nft.Set, id uint32) ([]netlink.Attribute, erro
 	if !ok {
 		return nil, fmt.Errorf("set %s: no keys of type %q", s.Name, s.Key)
 	}
-	number := func(kind uint16, n uint32) netlink.Attribute {
-		return netlink.Attribute{Type: kind, Data: binary.BigEndian.AppendUint32(nil, n)}
-	}
 	order := uint32(2) // of the keys' bytes, for nft's printing: big endian
 	if s.Key == nft.TypeMark || s.Key == nft.TypeIfname {
 		order = 1
@@ -188,6 +185,10 @@ func encodeSet(table nft.Table, s nft.Set, id uint32) ([]netlink.Attribute, erro
 		return nil, fmt.Errorf("map %s: no data of type %q", s.Name, s.Data)
 	}
 	return append(as, number(unix.NFTA_SET_DATA_TYPE, data.GetNFTMagic()), number(unix.NFTA_SET_DATA_LEN, data.Bytes)), nil
+}
+
+func number(kind uint16, n uint32) netlink.Attribute {
+	return netlink.Attribute{Type: kind, Data: binary.BigEndian.AppendUint32(nil, n)}
 }
 
 // nest marshals attributes into the data of one that holds them.

@@ -107,8 +107,11 @@ func (c *Conn) list(prefix string) ([]nft.Table, error) {
 	for _, m := range ms {
 		var t nft.Table
 		err := attributes(m, func(ad *netlink.AttributeDecoder) error {
-			if ad.Type() == unix.NFTA_TABLE_NAME {
+			switch ad.Type() {
+			case unix.NFTA_TABLE_NAME:
 				t.Name = ad.String()
+			case unix.NFTA_TABLE_FLAGS:
+				t.Flags = nft.TableFlags(ad.Uint32())
 			}
 			return nil
 		})

@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.sabotage(ctx, *sabotage); err != nil {
+	if err := s.sabotage(*sabotage); err != nil {
 		return err
 	}
 	green, err := s.table(ctx)

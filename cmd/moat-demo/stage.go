@@ -84,15 +84,14 @@ func (s *stage) world() (err error) {
 	if err := s.outside.Route(everywhere, hostAddr.Addr()); err != nil {
 		return err
 	}
-	if err := s.lab.Serve(s.outside, servicePort); err != nil {
-		return err
-	}
-	s.bare, err = lab.Inventory(s.host)
-	return err
+	return s.lab.Serve(s.outside, servicePort)
 }
 
 func (s *stage) up(ctx context.Context, bin string) (err error) {
 	s.daemon = &lab.Daemon{Bin: bin, Dir: s.lab.Dir, Host: s.host}
+	if s.bare, err = s.daemon.Inventory(); err != nil {
+		return err
+	}
 	s.lab.Defer(func() error { return s.abandon(ctx) })
 	if err := s.daemon.Start(ctx); err != nil {
 		return err
@@ -169,7 +168,7 @@ func (s *stage) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now, err := lab.Inventory(s.host)
+	now, err := s.daemon.Inventory()
 	if err != nil {
 		return err
 	}
@@ -183,12 +182,12 @@ func (s *stage) remove(ctx context.Context) error {
 	return nil
 }
 
-func (s *stage) sabotage(ctx context.Context, how string) error {
+func (s *stage) sabotage(how string) error {
 	switch how {
 	case "":
 		return nil
 	case "flush":
-		return s.step("nftables flushed behind Moat's back", func() error { return lab.FlushTables(ctx, s.daemon) })
+		return s.step("nftables flushed behind Moat's back", func() error { return lab.FlushTables(s.daemon) })
 	case "cut":
 		return s.step("veth of red/two cut behind Moat's back", func() error { return s.red2.CutLink("eth0") })
 	}

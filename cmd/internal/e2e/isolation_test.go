@@ -41,6 +41,7 @@ func TestServiceOnTheHostIsNoWayIntoAnotherTenant(t *testing.T) {
 	red, blue := n.pod("red", "one"), n.pod("blue", "one")
 	virtual := netip.MustParseAddrPort("10.96.0.10:80")
 	outside := netip.MustParseAddrPort("10.96.0.11:80")
+	t.Cleanup(func() { require.NoError(t, n.host.EndServices()) })
 	require.NoError(t, n.host.Service(virtual, netip.AddrPortFrom(blue.Address, tcpPort)))
 	require.NoError(t, n.host.Service(outside, netip.AddrPortFrom(outsideAddr.Addr(), tcpPort)))
 

@@ -94,9 +94,9 @@ func newHost(t *testing.T) *node {
 // start starts the daemon. At the test's end everything that it made is taken
 // down, and nothing may be left.
 func (n *node) start(args ...string) {
-	before, err := lab.Inventory(n.host)
-	require.NoError(n.t, err)
 	n.daemon = &lab.Daemon{Bin: bin, Dir: n.lab.Dir, Host: n.host, Args: args}
+	before, err := n.daemon.Inventory()
+	require.NoError(n.t, err)
 	n.t.Cleanup(func() { n.takeDown(before) })
 	require.NoError(n.t, n.daemon.Start(n.t.Context()))
 	n.rt, err = n.daemon.Runtime()
@@ -120,7 +120,7 @@ func (n *node) takeDown(before []string) {
 	}
 	require.NoError(n.t, err, out)
 	require.NoError(n.t, n.daemon.Wait())
-	now, err := lab.Inventory(n.host)
+	now, err := n.daemon.Inventory()
 	require.NoError(n.t, err)
 	require.Empty(n.t, lab.Beyond(before, now), "left behind by moat down")
 }

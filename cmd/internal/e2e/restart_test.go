@@ -23,7 +23,7 @@ func TestTrafficSurvivesKillAndRestart(t *testing.T) {
 	require.NoError(t, err)
 	stream, err := lab.Stream(t.Context(), p.Namespace, netip.AddrPortFrom(outsideAddr.Addr(), tcpPort))
 	require.NoError(t, err)
-	before := kernelState(t)
+	before := n.kernelState()
 
 	for range 3 {
 		require.NoError(t, n.daemon.Kill())
@@ -32,7 +32,7 @@ func TestTrafficSurvivesKillAndRestart(t *testing.T) {
 	require.NoError(t, n.daemon.Stop())
 	require.NoError(t, n.daemon.Start(t.Context()))
 
-	require.Equal(t, before, kernelState(t), "namespaces and interface indexes are the same")
+	require.Equal(t, before, n.kernelState(), "namespaces and interface indexes are the same")
 	datagrams, err := beat()
 	require.NoError(t, err)
 	lines, err := stream()
@@ -45,10 +45,11 @@ func TestTrafficSurvivesKillAndRestart(t *testing.T) {
 
 // kernelState lists each of Moat's namespaces with its inode and, inside it,
 // every interface with its index.
-func kernelState(t *testing.T) map[string]uint64 {
+func (n *node) kernelState() map[string]uint64 {
+	t := n.t
 	t.Helper()
 	state := map[string]uint64{}
-	paths, err := filepath.Glob("/run/netns/moat-*")
+	paths, err := filepath.Glob(n.daemon.NetnsDir() + "/*")
 	require.NoError(t, err)
 	require.NotEmpty(t, paths)
 	for _, path := range paths {
@@ -91,7 +92,7 @@ func TestKilledAsAddReturnsTheDaemonKnowsTheAttachment(t *testing.T) {
 func TestTwoInstallationsOnOneMachineLeaveEachOtherAlone(t *testing.T) {
 	n := newNode(t)
 	red := n.pod("red", "one")
-	before := kernelState(t)
+	before := n.kernelState()
 
 	second := &lab.Daemon{Bin: bin, Dir: filepath.Join(n.lab.Dir, "second"), Host: n.host, Args: []string{
 		"--name", "second", "--listen", "127.0.0.1:8282", "--supernet", "10.0.0.0/10", "--transit-pool", "100.80.0.0/16",
@@ -116,7 +117,7 @@ func TestTwoInstallationsOnOneMachineLeaveEachOtherAlone(t *testing.T) {
 	out, err := second.CLI(t.Context(), "down", "--yes")
 	require.NoError(t, err, out)
 	require.NoError(t, second.Wait())
-	require.Equal(t, before, kernelState(t))
+	require.Equal(t, before, n.kernelState())
 	n.reaches(red.Namespace, outsideAddr.Addr())
 }
 

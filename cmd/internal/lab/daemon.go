@@ -32,6 +32,10 @@ func (d *Daemon) Socket() string { return filepath.Join(d.Dir, "moat.sock") }
 // ConfDir is its CNI configuration directory.
 func (d *Daemon) ConfDir() string { return filepath.Join(d.Dir, "net.d") }
 
+// NetnsDir is where its namespaces are pinned: a place of its own, so that what
+// is left there is its own.
+func (d *Daemon) NetnsDir() string { return filepath.Join(d.Dir, "netns") }
+
 // LogFile is what it wrote to stderr.
 func (d *Daemon) LogFile() string { return filepath.Join(d.Dir, "moat.log") }
 
@@ -46,7 +50,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if command == "" {
 		command = "up"
 	}
-	args := append([]string{command, "--data-dir", d.DataDir(), "--socket", d.Socket(), "--cni-conf-dir", d.ConfDir()}, d.Args...)
+	args := append([]string{command, "--data-dir", d.DataDir(), "--socket", d.Socket(), "--cni-conf-dir", d.ConfDir(), "--netns-dir", d.NetnsDir()}, d.Args...)
 	d.cmd = exec.Command(filepath.Join(d.Bin, "moat"), args...)
 	d.cmd.Stdout, d.cmd.Stderr = log, log
 	if err := d.Host.Do(d.cmd.Start); err != nil {

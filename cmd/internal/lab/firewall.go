@@ -27,6 +27,21 @@ func (n *Namespace) ForwardDrop() error {
 	})
 }
 
+// EndServices removes what Service made.
+func (n *Namespace) EndServices() error {
+	return n.Do(func() error {
+		c, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		c.DelTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: services})
+		return c.Flush()
+	})
+}
+
+// services is the table of Service, as iptables-nft calls it.
+const services = "nat"
+
 // Service translates, on a host, TCP to an address and port into another, as
 // kube-proxy does for a ClusterIP.
 func (n *Namespace) Service(virtual, backend netip.AddrPort) error {
@@ -35,7 +50,7 @@ func (n *Namespace) Service(virtual, backend netip.AddrPort) error {
 		if err != nil {
 			return err
 		}
-		table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: "nat"})
+		table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: services})
 		chain := c.AddChain(&nftables.Chain{
 			Name: "PREROUTING", Table: table, Type: nftables.ChainTypeNAT,
 			Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityNATDest,

@@ -1,18 +1,19 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 )
 
-// Inventory is what can be seen of networks on a host: interfaces, routes and
-// nftables tables with the number of their rules, and Moat's pinned namespaces.
-func Inventory(host *Namespace) ([]string, error) {
+// Inventory is what can be seen of a daemon on its host: interfaces, routes and
+// nftables tables with the number of their rules, and its pinned namespaces.
+func (d *Daemon) Inventory() ([]string, error) {
+	host := d.Host
 	var seen []string
 	err := host.Do(func() error {
 		for _, look := range []func() ([]string, error){interfaces, routes, tables} {
@@ -27,14 +28,12 @@ func Inventory(host *Namespace) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look around in %s: %w", host.Name, err)
 	}
-	entries, err := os.ReadDir(netnsDir)
-	if err != nil {
+	entries, err := os.ReadDir(d.NetnsDir())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), namespacePrefix) {
-			seen = append(seen, "namespace "+e.Name())
-		}
+		seen = append(seen, "namespace "+e.Name())
 	}
 	slices.Sort(seen)
 	return seen, nil

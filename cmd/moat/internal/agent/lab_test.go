@@ -53,7 +53,7 @@ type node struct {
 	stop    func() // ends the agent and waits for it
 }
 
-func newNode(t *testing.T) *node {
+func newNode(t testing.TB) *node {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "moat")
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func newNode(t *testing.T) *node {
 	return n
 }
 
-func (n *node) start(t *testing.T) {
+func (n *node) start(t testing.TB) {
 	t.Helper()
 	var err error
 	n.agent, err = agent.New(agent.Options{

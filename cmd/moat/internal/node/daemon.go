@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -14,6 +15,12 @@ import (
 
 // version of the daemon and its plugins.
 const version = "0.1.0"
+
+// downPatience bounds what taking down waits for.
+const downPatience = 2 * time.Minute
+
+// etcdPatience bounds a single answer of etcd.
+const etcdPatience = 10 * time.Second
 
 // daemon is a running `moat up`, as its operator sees it.
 type daemon struct {
@@ -46,12 +53,16 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 // TakeDown implements control.Operations: the kernel first, so that no traffic
 // runs past filters, then the store and the files, then the daemon itself.
 func (d *daemon) TakeDown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, downPatience)
+	defer cancel()
 	d.ready.Store(false)
 	d.engine.halt()
 	if err := d.engine.engine.TakeDown(ctx); err != nil {
 		return fmt.Errorf("remove what is in the kernel: %w", err)
 	}
-	if _, err := d.store.client.Delete(ctx, d.cfg.Etcd.Prefix, clientv3.WithPrefix()); err != nil {
+	asked, cancelAsk := context.WithTimeout(ctx, etcdPatience)
+	defer cancelAsk()
+	if _, err := d.store.client.Delete(asked, d.cfg.Etcd.Prefix, clientv3.WithPrefix()); err != nil {
 		return fmt.Errorf("remove what is in etcd: %w", err)
 	}
 	if d.cfg.CNIConfDir != "" {

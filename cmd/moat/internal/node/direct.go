@@ -22,15 +22,11 @@ func Direct(ctx context.Context, c config.Config, log *slog.Logger, f func(contr
 		return err
 	}
 	defer b.close()
-	api, err := newClient(c.Endpoint, log)
+	m, api, err := b.remoteManager()
 	if err != nil {
 		return err
 	}
-	m, err := b.newManager(api, b.polling(api))
-	if err != nil {
-		return err
-	}
-	return f(direct{operations: operations{manager: m, api: api}, base: b})
+	return f(direct{operations{m, api}, b})
 }
 
 // direct is the operations without a daemon.

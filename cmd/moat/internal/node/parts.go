@@ -9,6 +9,7 @@ import (
 
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
 	"github.com/moatnet/moat/cmd/moat/internal/config"
+	"github.com/moatnet/moat/cmd/moat/internal/control"
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/tenant"
 )
@@ -67,7 +68,7 @@ func Agent(ctx context.Context, c config.Config, log *slog.Logger) error {
 		return err
 	}
 	defer b.close()
-	m, err := b.remoteManager()
+	m, api, err := b.remoteManager()
 	if err != nil {
 		return err
 	}
@@ -78,19 +79,25 @@ func Agent(ctx context.Context, c config.Config, log *slog.Logger) error {
 	if _, err := m.EnsureProvider(ctx); err != nil {
 		return err
 	}
+	d := &agentDaemon{direct: direct{operations{m, api}, b}}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.Run(ctx) })
 	g.Go(func() error { return a.Run(ctx) })
+	g.Go(func() error { return control.Serve(ctx, control.SocketFor(c.Socket), d) })
 	g.Go(func() error {
 		select {
 		case <-a.Ready():
 		case <-ctx.Done():
 			return nil
 		}
-		if c.CNIConfDir == "" {
-			return nil
+		if c.CNIConfDir != "" {
+			if err := writeConfList(c, b.mtu); err != nil {
+				return err
+			}
 		}
-		return writeConfList(c, b.mtu)
+		d.ready.Store(true)
+		log.Info("ready", "socket", c.Socket, "endpoint", c.Endpoint.URLs, "etcd", b.store.where)
+		return nil
 	})
 	return ended(g.Wait())
 }
@@ -112,19 +119,16 @@ func openRemote(ctx context.Context, c config.Config, log *slog.Logger) (*base, 
 }
 
 // remoteManager drives the endpoint that the configuration names.
-func (b *base) remoteManager() (*tenant.Manager, error) {
+func (b *base) remoteManager() (*tenant.Manager, sdn.API, error) {
 	if len(b.cfg.Endpoint.URLs) == 0 {
-		return nil, errors.New("the agent needs --endpoint: the REST API that it drives")
+		return nil, nil, errors.New("an agent needs --endpoint: the REST API that it drives")
 	}
 	api, err := newClient(b.cfg.Endpoint, b.log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return b.newManager(api, b.polling(api))
-}
-
-func (b *base) polling(api sdn.API) tenant.Polling {
-	return tenant.Polling{API: api, Installation: b.plan.ID, MTU: b.mtu}
+	m, err := b.newManager(api, tenant.Polling{API: api, Installation: b.plan.ID, MTU: b.mtu})
+	return m, api, err
 }
 
 func (b *base) livenessPrefix() string { return b.cfg.Etcd.Prefix + "live/" }

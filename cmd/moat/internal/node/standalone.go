@@ -58,7 +58,7 @@ func openInProcess(ctx context.Context, conf []byte, timeout time.Duration, log 
 		cancel()
 		return nil, err
 	}
-	m, err := b.remoteManager()
+	m, _, err := b.remoteManager()
 	if err != nil {
 		cancel()
 		b.close()

@@ -87,13 +87,13 @@ func (c *conn) exchange(ctx context.Context, requests ...*request) ([]answer, er
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
-	defer cancel()
 	first := c.seq
 	datagram := c.encode(requests)
-	if err := c.send(datagram); err != nil {
+	if err := c.send(datagram); err != nil { // holds until the kernel is done
 		return nil, fmt.Errorf("netlink send: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
+	defer cancel()
 	answers := make([]answer, len(requests))
 	for open := len(requests); open > 0; {
 		batch, err := c.receive(ctx)

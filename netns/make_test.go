@@ -183,3 +183,28 @@ func TestFirstPacketPasses(t *testing.T) {
 		require.Less(t, reply(t, host, pod), 500*time.Millisecond)
 	}
 }
+
+// A pod that gets the address of an earlier one is reached at once by those who
+// remember the other's MAC.
+func TestNeighboursLearnTheNewMAC(t *testing.T) {
+	host, pod := newHost(t), newSpace(t)
+	bridge := host.link(t, bridgeName).Attrs().Index
+	address := net.IPv4(10, 9, 0, 2)
+	host.do(t, func() {
+		require.NoError(t, netlink.NeighAdd(&netlink.Neigh{LinkIndex: bridge, Family: netlink.FAMILY_V4,
+			State: netlink.NUD_REACHABLE, IP: address, HardwareAddr: net.HardwareAddr{2, 0, 0, 0, 9, 9}}))
+	})
+	made, err := netns.Make(t.Context(), wanted(host, pod))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		learned := false
+		host.do(t, func() {
+			all, err := netlink.NeighList(bridge, netlink.FAMILY_V4)
+			require.NoError(t, err)
+			for _, n := range all {
+				learned = learned || n.IP.Equal(address) && n.HardwareAddr.String() == made.PodMAC.String()
+			}
+		})
+		return learned
+	}, time.Second, time.Millisecond)
+}

@@ -3,6 +3,8 @@ package netns_test
 import (
 	"context"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/containernetworking/plugins/pkg/testutils"
@@ -24,6 +26,9 @@ func TestRemoveOfWhatIsGone(t *testing.T) {
 	host := newHost(t)
 	require.NoError(t, netns.Remove(t.Context(), host.Path(), "moat00000000001", stamp))
 	require.NoError(t, netns.Remove(t.Context(), "/run/netns/moat-gone", "moat00000000001", stamp))
+	plain := filepath.Join(t.TempDir(), "plain") // what a pin leaves behind that was unmounted
+	require.NoError(t, os.WriteFile(plain, nil, 0o600))
+	require.NoError(t, netns.Remove(t.Context(), plain, "moat00000000001", stamp))
 }
 
 func TestRemoveWithEndedContext(t *testing.T) {

@@ -18,9 +18,10 @@ const bufferSize = 8 << 20
 // Conn is a netlink socket to the nftables of one network namespace. It stays
 // in that namespace wherever its users run, and serialises their calls.
 type Conn struct {
-	mu sync.Mutex
-	ns int // own descriptor of the namespace, to dial again after an error
-	nl *netlink.Conn
+	mu   sync.Mutex
+	ns   int // own descriptor of the namespace, to dial again after an error
+	nl   *netlink.Conn
+	seen reading
 }
 
 // Dial opens a socket in the network namespace that nsfd refers to. nsfd

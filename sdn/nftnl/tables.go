@@ -13,30 +13,80 @@ import (
 	"github.com/moatnet/moat/sdn/nft"
 )
 
+// reading is what Tables returned, and the kernel's generation of the ruleset
+// at the time. Every transaction of anyone makes a new generation.
+type reading struct {
+	valid      bool
+	generation uint32
+	prefix     string
+	tables     []nft.Table
+}
+
 // Tables reads the tables whose name begins with prefix, in the form that
-// nft.Table.Normal gives, ordered by family and name.
+// nft.Table.Normal gives, ordered by family and name. Where the kernel says that
+// nobody changed anything since the last call, that costs one message. What it
+// returns must not be changed.
 func (c *Conn) Tables(ctx context.Context, prefix string) ([]nft.Table, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.ready(ctx); err != nil {
 		return nil, fmt.Errorf("read nftables: %w", err)
 	}
-	found, err := c.list(prefix)
+	before, err := c.generation()
 	if err != nil {
 		return nil, fmt.Errorf("read nftables: %w", err)
 	}
-	if len(found) == 0 {
-		return nil, nil
+	if c.seen.valid && c.seen.generation == before && c.seen.prefix == prefix {
+		return c.seen.tables, nil
+	}
+	found, err := c.read(prefix)
+	if err != nil {
+		return nil, fmt.Errorf("read nftables: %w", err)
+	}
+	after, err := c.generation()
+	if err != nil {
+		return nil, fmt.Errorf("read nftables: %w", err)
+	}
+	c.seen = reading{valid: before == after, generation: after, prefix: prefix, tables: found}
+	return found, nil
+}
+
+func (c *Conn) generation() (uint32, error) {
+	m, err := message(unix.NFT_MSG_GETGEN, unix.NFPROTO_UNSPEC, 0, nil)
+	if err != nil {
+		return 0, err
+	}
+	reply, err := c.nl.Execute(m)
+	if err != nil {
+		c.abandon()
+		return 0, err
+	}
+	var n uint32
+	for _, m := range reply {
+		err = attributes(m, func(ad *netlink.AttributeDecoder) error {
+			if ad.Type() == unix.NFTA_GEN_ID {
+				n = ad.Uint32()
+			}
+			return nil
+		})
+	}
+	return n, err
+}
+
+func (c *Conn) read(prefix string) ([]nft.Table, error) {
+	found, err := c.list(prefix)
+	if err != nil || len(found) == 0 {
+		return nil, err
 	}
 	chains, err := c.chains()
 	if err != nil {
-		return nil, fmt.Errorf("read nftables: %w", err)
+		return nil, err
 	}
 	for i := range found {
 		t := &found[i]
 		t.Chains = chains[tableKey{t.Family, t.Name}]
 		if err := c.fill(t); err != nil {
-			return nil, fmt.Errorf("read nftables table %s %s: %w", t.Family, t.Name, err)
+			return nil, fmt.Errorf("table %s %s: %w", t.Family, t.Name, err)
 		}
 		*t = t.Normal()
 	}

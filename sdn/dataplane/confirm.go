@@ -28,10 +28,8 @@ func (j *job) confirm(err error) {
 		if l.Port == "" {
 			continue
 		}
-		if ok {
-			j.mu.Lock()
-			delete(j.waiting, l.Name)
-			j.mu.Unlock()
+		if ok && l.Kind == plan.BoundLink {
+			j.found(l.Name)
 		}
 		up[l.Port] = ok && l.Up && cur.Up && (l.Kind != plan.VethLink || j.facts.holds(uplinkFact))
 	}
@@ -39,6 +37,16 @@ func (j *job) confirm(err error) {
 	if j.space.name == "" {
 		j.confirmUplink()
 	}
+}
+
+// found ends the wait for a bound interface.
+func (j *job) found(name string) {
+	j.space.mu.Lock()
+	delete(j.space.expected, name)
+	j.space.mu.Unlock()
+	j.mu.Lock()
+	delete(j.waiting, name)
+	j.mu.Unlock()
 }
 
 // uplinkFact holds while the host's side of the uplink is in place.

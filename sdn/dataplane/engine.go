@@ -28,6 +28,9 @@ type Engine struct {
 	first  sync.Once
 	legacy sync.Once
 
+	hosting sync.Mutex // held while host is used
+	host    Space      // nil: not opened yet
+
 	mu      sync.Mutex
 	spaces  map[string]*space
 	byID    map[int]*space
@@ -65,7 +68,27 @@ func (e *Engine) Close() error {
 		s.leave()
 		s.apply.Unlock()
 	}
+	e.hosting.Lock()
+	defer e.hosting.Unlock()
+	if e.host != nil {
+		e.host.Close()
+		e.host = nil
+	}
 	return e.close()
+}
+
+// onHost runs f with the host's namespace.
+func (e *Engine) onHost(f func(Space) error) error {
+	e.hosting.Lock()
+	defer e.hosting.Unlock()
+	if e.host == nil {
+		host, err := e.kernel.Open("")
+		if err != nil {
+			return err
+		}
+		e.host = host
+	}
+	return f(e.host)
 }
 
 // String names the task.
@@ -74,10 +97,10 @@ func (e *Engine) String() string { return "engine" }
 // Ready is closed after the first full pass.
 func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
-// Run follows the topology and the kernel until ctx ends. It leaves the kernel
+// Run follows the topology and the kernel until its context ends. It leaves the kernel
 // as it is: traffic goes on.
-func (e *Engine) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+func (e *Engine) Run(parent context.Context) error {
+	g, ctx := errgroup.WithContext(parent)
 	g.Go(func() error { return e.cfg.Source.Follow(ctx, e.changed) })
 	g.Go(func() error { return e.kernel.Events(ctx, e.heard) })
 	for range workers {
@@ -86,7 +109,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	g.Go(func() error { return e.passes(ctx) })
 	err := g.Wait()
 	e.cfg.Reports.SetAlive(e.cfg.Plan.Host, false)
-	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+	if parent.Err() != nil {
 		return nil
 	}
 	return err

@@ -25,6 +25,7 @@ func (e *Engine) heard(ev Event) {
 		e.queue.add(s.name, true)
 	}
 	if waits != nil && (s == waits || ev.Space == hostSpace) {
+		waits.arrived(ev.Link.Name)
 		e.queue.add(waits.name, false)
 	}
 	if s == nil {

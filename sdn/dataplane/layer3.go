@@ -54,10 +54,15 @@ func (j *job) routes() error {
 			continue
 		}
 		want[r.Key()] = true
-		if cur, ok := j.space.seen.routes[r.Key()]; ok && cur.Equal(r) {
+		cur, known := j.space.seen.routes[r.Key()]
+		if known && cur.Equal(r) {
 			continue
 		}
-		q, err := rtnl.ReplaceRoute(j.kernelRoute(r))
+		put := rtnl.ReplaceRoute
+		if j.space.name == "" && !known { // it might be the host's
+			put = rtnl.AddRoute
+		}
+		q, err := put(j.kernelRoute(r))
 		if err != nil {
 			return err
 		}

@@ -126,45 +126,56 @@ func (j *job) clearHalf(peer Space, name string) error {
 
 // findBound looks for a bound interface that is not in the picture: here, where
 // an agent makes it, then on the host, from where it is moved. Not finding it
-// is no error: an event will tell.
+// is no error: an event will tell, and until then it is not looked for again.
 func (j *job) findBound(l plan.Link) error {
+	if !j.space.expect(l.Name) && !j.observed {
+		return nil
+	}
 	j.mu.Lock()
 	j.waiting[l.Name] = j.space
 	j.mu.Unlock()
-	if err := j.space.look(l.Name); err != nil {
-		return err
+	if !j.observed {
+		if err := j.space.look(l.Name); err != nil {
+			return err
+		}
 	}
-	if _, ok := j.space.seen.links[l.Name]; ok {
+	if _, ok := j.space.seen.links[l.Name]; ok || l.Name == "lo" {
 		return nil
 	}
-	host, err := j.kernel.Open("")
-	if err != nil {
+	moved := false
+	err := j.onHost(func(host Space) (err error) {
+		moved, err = j.fetch(host, l)
 		return err
-	}
-	defer host.Close()
-	found, ok, err := host.Link(l.Name)
-	if err != nil || !ok || l.Name == "lo" {
-		return err
-	}
-	if found.Alias != "" && strings.HasPrefix(found.Alias, "moat:") && !j.ownPort(found.Alias, l.Port) {
-		return fmt.Errorf("bound interface %s is in use, alias %q", l.Name, found.Alias)
-	}
-	fd, stamp := j.space.open.FD(), j.cfg.Plan.GuestStamp(l.Port)
-	move, err := rtnl.SetLink(found.Index, rtnl.LinkChange{Name: l.Name, Alias: &stamp, NamespaceFD: &fd})
-	if err != nil {
-		return err
-	}
-	j.report.Links++
-	if err := host.Write([]rtnl.Request{move}); err != nil {
+	})
+	if err != nil || !moved {
 		return err
 	}
 	if err := j.space.look(l.Name); err != nil {
 		return err
 	}
-	if cur, ok := j.space.seen.links[l.Name]; ok && cur.Alias == "" {
+	stamp := j.cfg.Plan.GuestStamp(l.Port)
+	if cur, ok := j.space.seen.links[l.Name]; ok && cur.Alias != stamp {
 		return j.write(cur, rtnl.LinkChange{Name: l.Name, Alias: &stamp})
 	}
 	return nil
+}
+
+// fetch moves an interface from the host to here, if there is one.
+func (j *job) fetch(host Space, l plan.Link) (bool, error) {
+	found, ok, err := host.Link(l.Name)
+	if err != nil || !ok {
+		return false, err
+	}
+	if strings.HasPrefix(found.Alias, "moat:") && !j.ownPort(found.Alias, l.Port) {
+		return false, fmt.Errorf("bound interface %s is in use, alias %q", l.Name, found.Alias)
+	}
+	fd := j.space.open.FD()
+	move, err := rtnl.SetLink(found.Index, rtnl.LinkChange{Name: l.Name, NamespaceFD: &fd})
+	if err != nil {
+		return false, err
+	}
+	j.report.Links++
+	return true, host.Write([]rtnl.Request{move})
 }
 
 // ownPort says whether an alias is a stamp of that port.
@@ -190,8 +201,26 @@ func (j *job) dropLinks() error {
 		}
 		errs = append(errs, j.drop(l))
 	}
+	for name := range j.space.wanted {
+		if _, still := want[name]; !still {
+			j.unwait(name)
+		}
+	}
 	j.space.wanted = want
 	return errors.Join(errs...)
+}
+
+// unwait forgets an interface that no plan wants any more.
+func (j *job) unwait(name string) {
+	j.facts.set(bridgeFact(name), false)
+	j.space.mu.Lock()
+	delete(j.space.expected, name)
+	j.space.mu.Unlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.waiting[name] == j.space {
+		delete(j.waiting, name)
+	}
 }
 
 func (j *job) overdue(name string) bool {
@@ -229,11 +258,10 @@ func (e *Engine) isGuest(l rtnl.Link) bool {
 }
 
 func (j *job) giveBack(l rtnl.Link) error {
-	host, err := j.kernel.Open("")
-	if err != nil {
-		return err
-	}
-	defer host.Close()
+	return j.onHost(func(host Space) error { return j.giveTo(host, l) })
+}
+
+func (j *job) giveTo(host Space, l rtnl.Link) error {
 	fd, none, down, out := host.FD(), "", false, 0
 	c := rtnl.LinkChange{Name: l.Name, Alias: &none, Up: &down}
 	if l.Master != 0 {

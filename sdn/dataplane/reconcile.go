@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/moatnet/moat/sdn"
@@ -70,10 +71,11 @@ func (j *job) run(observe bool) error {
 	if err != nil {
 		return err
 	}
+	j.unrealised()
 	if err := j.enter(observe); err != nil {
 		return err
 	}
-	steps := []func() error{j.sysctls, j.tables, j.admit, j.makeLinks, j.dropLinks, j.setLinks, j.late, j.addresses, j.routes}
+	steps := []func() error{j.sysctls, j.dropLinks, j.tables, j.admit, j.makeLinks, j.setLinks, j.late, j.addresses, j.routes}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			j.confirm(err)
@@ -139,6 +141,15 @@ func (j *job) enter(observe bool) error {
 	}
 	j.observed = true
 	return nil
+}
+
+// unrealised warns, once, of what the plan left out.
+func (j *job) unrealised() {
+	said := strings.Join(j.want.Unrealised, "; ")
+	if said != j.space.unrealised && said != "" {
+		j.log.Warn("parts of the topology are not realised", "namespace", j.space.name, "parts", said)
+	}
+	j.space.unrealised = said
 }
 
 // late writes settings of interfaces that did not exist before.
@@ -242,9 +253,11 @@ func (j *job) remove() error {
 func (j *job) forget() {
 	j.space.leave()
 	j.confirmOnly(nil)
+	for name := range j.space.wanted {
+		j.unwait(name)
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	maps.DeleteFunc(j.byID, func(_ int, o *space) bool { return o == j.space })
-	maps.DeleteFunc(j.waiting, func(_ string, o *space) bool { return o == j.space })
 	j.space.wanted = nil
 }

@@ -29,9 +29,11 @@ type space struct {
 	due      bool                 // an observation is on its way
 	commits  int                  // transactions of nftables that the kernel has yet to announce
 	suspects map[string]bool      // interfaces of which an event spoke
+	expected map[string]bool      // bound interfaces that are missing: true once an event spoke of one
 	watched  map[string]rtnl.Link // what events are compared with
 
-	failures int // of the last attempts in a row; guarded by apply
+	unrealised string // what was last said of the plan; guarded by apply
+	failures   int    // of the last attempts in a row; guarded by apply
 }
 
 // picture is what a namespace holds, as it was last observed or written.
@@ -44,7 +46,7 @@ type picture struct {
 }
 
 func newSpace(name string) *space {
-	return &space{name: name, suspects: make(map[string]bool), orphans: make(map[string]time.Time)}
+	return &space{name: name, suspects: make(map[string]bool), expected: make(map[string]bool), orphans: make(map[string]time.Time)}
 }
 
 // enter opens the namespace anew; one that is pinned by no file is made first,
@@ -158,6 +160,23 @@ func (p *picture) dropRoutes(name string) {
 		}
 		return false
 	})
+}
+
+// expect says whether a missing interface is worth looking for: it is the first
+// time, or an event spoke of it since the last.
+func (s *space) expect(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	arrived, known := s.expected[name]
+	s.expected[name] = false
+	return arrived || !known
+}
+
+// arrived takes note that an event spoke of an expected interface.
+func (s *space) arrived(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expected[name] = true
 }
 
 // settle remembers what events are to be compared with.

@@ -36,12 +36,13 @@ func (e *Engine) takeHostDown(ctx context.Context) error {
 	if err := j.enter(true); err != nil {
 		return fmt.Errorf("take down on the host: %w", err)
 	}
-	errs := []error{j.tables(), j.admit()}
+	var errs []error
 	for _, l := range s.seen.links {
 		if e.stamped(l.Alias) {
 			errs = append(errs, j.drop(l))
 		}
 	}
+	errs = append(errs, j.tables(), j.admit())
 	s.leave()
 	return errors.Join(errs...)
 }

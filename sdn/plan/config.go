@@ -2,6 +2,7 @@ package plan
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"net/netip"
@@ -96,8 +97,12 @@ func CheckRoute(r sdn.Route) error {
 	return nil
 }
 
-// HostTable is the name of the installation's nftables table on the host.
-func (c Config) HostTable() string { return sdn.NamespaceName(sdn.DeviceID(c.Installation)) }
+// HostTable is the name of the installation's nftables table on the host:
+// "moat-" and 11 hex digits of the name's digest.
+func (c Config) HostTable() string {
+	sum := sha256.Sum256([]byte(c.Installation))
+	return "moat-" + hex.EncodeToString(sum[:])[:11]
+}
 
 // Stamped says whether a text is a stamp of the installation.
 func (c Config) Stamped(s string) bool {

@@ -3,6 +3,7 @@ package rtnl
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -66,12 +67,21 @@ func interrupted(msgs []netlink.Message) bool {
 	return false
 }
 
-// Apply sends all changes in one datagram; the kernel does them in order and
+// atOnce is how many changes go into one datagram: the answers to all must fit
+// into the socket's receive buffer.
+const atOnce = 100
+
+// Apply sends the changes in few datagrams; the kernel does them in order and
 // goes on after one that it refuses. The error joins the refusals.
 func (c *Conn) Apply(batch []Request) error {
-	if len(batch) == 0 {
-		return nil
+	var errs []error
+	for part := range slices.Chunk(batch, atOnce) {
+		errs = append(errs, c.apply(part))
 	}
+	return errors.Join(errs...)
+}
+
+func (c *Conn) apply(batch []Request) error {
 	msgs := make([]netlink.Message, len(batch))
 	for i, r := range batch {
 		msgs[i] = netlink.Message{

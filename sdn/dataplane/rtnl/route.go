@@ -119,6 +119,13 @@ func ReplaceRoute(r Route) (Request, error) {
 	return q, err
 }
 
+// AddRoute makes a route; one with the same destination and metric is an error.
+func AddRoute(r Route) (Request, error) {
+	q, err := routeRequest(r, unix.RTM_NEWROUTE)
+	q.Text, q.flags = "add route "+r.Dst.String(), netlink.Create|netlink.Excl
+	return q, err
+}
+
 // DelRoute removes a route; one that is gone is no error.
 func DelRoute(r Route) (Request, error) {
 	q, err := routeRequest(Route{Type: r.Type, Protocol: r.Protocol, Dst: r.Dst, Metric: r.Metric}, unix.RTM_DELROUTE)

@@ -94,7 +94,8 @@ type engine struct {
 
 func (e *engine) Wiring(ctx context.Context, b sdn.BridgeID, p sdn.PortID) (sdn.Wiring, error) {
 	if _, err := e.topo.Bridge(ctx, b); err != nil {
-		return sdn.Wiring{}, err
+		<-ctx.Done() // it may come
+		return sdn.Wiring{}, ctx.Err()
 	}
 	return sdn.Wiring{Namespace: "/run/netns/t", Master: sdn.InterfaceName(b), Interface: sdn.InterfaceName(p),
 		Alias: sdn.Stamp("t", "port", string(p)), MTU: 1450}, nil

@@ -107,3 +107,19 @@ func TestAttachDetachAndDeleteOfOneTenantAtOnceLeaveNothing(t *testing.T) {
 	require.Empty(t, w.leases(t))
 	require.Empty(t, w.pods.pairs)
 }
+
+func TestTenantDeletedAndMadeAgainElsewhereIsNoticed(t *testing.T) {
+	w := newWorld(t)
+	m, other := w.manager(t), w.manager(t)
+	_, err := m.Attach(t.Context(), request(t, "blue", "c1"))
+	require.NoError(t, err)
+	require.NoError(t, other.DeleteTenant(t.Context(), "blue", true))
+	_, err = m.Attach(t.Context(), request(t, "blue", "c2"))
+	require.NoError(t, err, "the memory of a network that is gone is dropped")
+	require.NoError(t, other.DeleteTenant(t.Context(), "blue", true))
+	n, err := other.EnsureTenant(t.Context(), "blue")
+	require.NoError(t, err)
+	_, err = m.Attach(t.Context(), request(t, "blue", "c3"))
+	require.NoError(t, err)
+	require.Equal(t, n.Record.Generation, w.leases(t)[0].Generation)
+}

@@ -24,7 +24,7 @@ func Bridge(v sdn.View, installation string, id sdn.BridgeID) ([]nft.Table, erro
 	if !ok {
 		return nil, fmt.Errorf("filters of bridge %s: %w", id, sdn.ErrNotFound)
 	}
-	d := newDevice(v, nft.Bridge, TablePrefix(installation)+"bridge-"+short(id), sdn.DeviceID(id))
+	d := newDevice(v, nft.Bridge, TablePrefix(installation)+"bridge-"+string(id), sdn.DeviceID(id))
 	if err := d.bridge(b); err != nil {
 		return nil, fmt.Errorf("filters of bridge %s: %w", id, err)
 	}

@@ -68,10 +68,10 @@ func (d *device) literals(r sdn.Rule, p place) ([]literal, error) {
 		return nil, err
 	}
 	if len(c.InPorts) > 0 {
-		add(d.portLiteral("in-"+short(r.ID), p.in, nft.IIfName, c.InPorts), c.InvInPorts)
+		add(d.portLiteral("in", r, p.in, nft.IIfName, c.InPorts), c.InvInPorts)
 	}
 	if len(c.OutPorts) > 0 {
-		l := d.portLiteral("out-"+short(r.ID), p.out, nft.OIfName, c.OutPorts)
+		l := d.portLiteral("out", r, p.out, nft.OIfName, c.OutPorts)
 		if p.unicastOut && p.out.kind != sideNone {
 			l = both(masked(nft.EtherDst, multicastBit, "\x00\x00\x00\x00\x00\x00"), l)
 		}
@@ -152,7 +152,7 @@ func returnFlow(p place) literal {
 
 // portLiteral matches the ports of a list. Ports of other devices, and ports
 // that are gone, match nothing.
-func (d *device) portLiteral(set string, s side, f nft.Field, ids []sdn.PortID) literal {
+func (d *device) portLiteral(list string, r sdn.Rule, s side, f nft.Field, ids []sdn.PortID) literal {
 	switch s.kind {
 	case sideNone:
 		return literal{yes: never(), no: always()}
@@ -172,6 +172,7 @@ func (d *device) portLiteral(set string, s side, f nft.Field, ids []sdn.PortID) 
 	case 1:
 		return equal(f, nft.Iface(names[0]))
 	}
+	set := d.name(list+"-"+short(r.ID), "set "+list+" "+string(r.ID))
 	d.addSet(interfaceSet(set, slices.Compact(names)))
 	return one(nft.Match{Field: f, Set: set})
 }

@@ -76,8 +76,7 @@ func (p packet) String() string {
 	return s
 }
 
-// bytes is the packet with its IPv4 header. The kernel fills in the header's
-// checksum; a UDP checksum of 0 means none.
+// bytes is the packet with its IPv4 header. A UDP checksum of 0 means none.
 func (p packet) bytes() []byte {
 	var body []byte
 	switch p.proto {
@@ -115,6 +114,7 @@ func (p packet) bytes() []byte {
 	binary.BigEndian.PutUint16(h[6:], p.fragment)
 	copy(h[12:], p.src.AsSlice())
 	copy(h[16:], p.dst.AsSlice())
+	binary.BigEndian.PutUint16(h[10:], ^fold(add16(0, h)))
 	return append(h, body...)
 }
 
@@ -127,11 +127,14 @@ func (p packet) checksum(body []byte) {
 		pseudo = append(pseudo, 0, tcp, 0, byte(len(body)))
 		sum = add16(sum, pseudo)
 	}
-	sum = add16(sum, body)
+	binary.BigEndian.PutUint16(body[at:], ^fold(add16(sum, body)))
+}
+
+func fold(sum uint32) uint16 {
 	for sum > 0xffff {
 		sum = sum>>16 + sum&0xffff
 	}
-	binary.BigEndian.PutUint16(body[at:], ^uint16(sum))
+	return uint16(sum)
 }
 
 func add16(sum uint32, b []byte) uint32 {

@@ -38,7 +38,7 @@ func Router(v sdn.View, installation string, id sdn.RouterID) ([]nft.Table, erro
 }
 
 func newDevice(v sdn.View, f nft.Family, table string, id sdn.DeviceID) *device {
-	d := &device{view: v, table: nft.Table{Family: f, Name: table}, ports: map[sdn.PortID]string{}, marks: map[uint32]string{}}
+	d := &device{view: v, table: nft.Table{Family: f, Name: table}, ports: map[sdn.PortID]string{}, marks: map[uint32]string{}, names: map[string]string{}}
 	for _, p := range v.PortsOf(id) {
 		d.ports[p.ID] = sdn.PortInterface(v, p)
 	}
@@ -106,6 +106,7 @@ func (d *device) arrival(r sdn.Router) {
 		rules = append(rules, nft.NewRule(nft.Match{Field: nft.IIfName, Set: "ports-down"}, reject))
 	}
 	rules = append(rules, nft.NewRule(nft.Match{Field: nft.IIfName, Set: "ports", Not: true}, nft.Drop()))
+	rules = append(rules, nft.NewRule(nft.Match{Field: nft.PktType, Value: nft.Uint8(pktHost), Not: true}, nft.Drop()))
 	if !r.AdminStateUp {
 		rules = append(rules, nft.NewRule(reject))
 	} else {
@@ -114,6 +115,9 @@ func (d *device) arrival(r sdn.Router) {
 	}
 	d.filter("arrival", nft.Prerouting, prioArrival, nft.PolicyAccept, rules...)
 }
+
+// pktHost is the packet type of a frame to the interface's own MAC address.
+const pktHost = 0
 
 // ICMP types.
 const (

@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -237,6 +238,37 @@ func TestPacketsToTheRouter(t *testing.T) {
 		sends("pods", echo("10.1.0.5", "10.2.0.1", 9), "at pods: icmp 0/0 id 9 10.2.0.1 > 10.1.0.5"),
 		sends("pods", udpPacket("10.1.0.5", "10.1.0.1", 2001, 53)),
 		sends("pods", tcpSYN("10.1.0.5", "10.1.0.1", 2001, 22)))
+}
+
+func TestUnicastPacketsInBroadcastFrames(t *testing.T) {
+	l := newLab(t)
+	l.shout("pods", echo("10.1.0.5", "10.1.0.1", 9))
+	require.Equal(t, []string{"at pods: icmp 0/0 id 9 10.1.0.1 > 10.1.0.5"}, text(l.settle()), "without tables")
+	tables, err := filter.Router(labTopology(nil, nil), "test", routerID(1))
+	require.NoError(t, err)
+	l.apply(tables)
+	l.shout("pods", echo("10.1.0.5", "10.1.0.1", 9))
+	require.Empty(t, text(l.settle()))
+}
+
+// IDs are shortened in names; clients may choose IDs that begin alike.
+func TestIDsThatBeginAlike(t *testing.T) {
+	top := labTopology([]sdn.Rule{jump(3), jump(4), jump(5)}, nil)
+	for n, rules := range [][]sdn.Rule{{when(sdn.Condition{Proto: number(tcp)}, drop())}, {when(sdn.Condition{Proto: number(icmp)}, drop())},
+		{when(sdn.Condition{InPorts: []sdn.PortID{pods, uplink}, TOS: number(1)}, drop()), when(sdn.Condition{InPorts: []sdn.PortID{third, uplink}}, drop())}} {
+		c := sdn.ChainID(fmt.Sprintf("00000000-0000-4000-8000-%012d", n))
+		top.chains[c] = sdn.Chain{ID: c}
+		for i := range rules {
+			rules[i].ID = sdn.RuleID(fmt.Sprintf("00000000-0000-4000-8000-1%011d", 10*n+i))
+		}
+		top.rules[c] = rules
+		top.rules[chainID(1)][n].JumpChain = c
+	}
+	run(t, top,
+		sends("pods", udpPacket("10.1.0.5", "10.3.0.7", 2001, 80), "at third: udp 10.1.0.5:2001 > 10.3.0.7:80"),
+		sends("pods", tcpSYN("10.1.0.5", "10.3.0.7", 2001, 80)),
+		sends("pods", echo("10.1.0.5", "10.3.0.7", 2001)),
+		sends("third", udpPacket("10.3.0.7", "10.1.0.5", 2001, 80)))
 }
 
 func TestHardwareAddresses(t *testing.T) {

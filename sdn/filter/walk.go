@@ -15,6 +15,7 @@ type device struct {
 	table nft.Table
 	ports map[sdn.PortID]string // interface names of the device's own ports
 	marks map[uint32]string     // the key that each mark stands for
+	names map[string]string     // what each name of a chain or set stands for
 	nat   []natRule
 }
 
@@ -51,6 +52,22 @@ func (d *device) addSet(s nft.Set) {
 	}
 }
 
+// name returns a name for what an identity describes: the one proposed, unless
+// it stands for something else already (IDs are shortened in names).
+func (d *device) name(proposed, identity string) string {
+	name := proposed
+	for n := 0; ; n++ {
+		switch d.names[name] {
+		case "":
+			d.names[name] = identity
+			return name
+		case identity:
+			return name
+		}
+		name = fmt.Sprintf("%s-%08x", proposed, hash(fmt.Sprint(identity, n)))
+	}
+}
+
 // chain translates the rules of a chain from index first on, at a place, called
 // along a path, and returns the name of the nft chain that holds them.
 func (d *device) chain(p place, c sdn.ChainID, first int, callers path) (string, error) {
@@ -58,9 +75,11 @@ func (d *device) chain(p place, c sdn.ChainID, first int, callers path) (string,
 	if first > 0 {
 		name += fmt.Sprintf("-from%d", first+1)
 	}
-	if k := d.context(p, c, callers); k != "" {
-		name += fmt.Sprintf("-%08x", hash(k))
+	context := d.context(p, c, callers)
+	if context != "" {
+		name += fmt.Sprintf("-%08x", hash(context))
 	}
+	name = d.name(name, fmt.Sprintf("chain %s %s %d %s", p.name, c, first, context))
 	if _, ok := d.table.Chain(name); ok {
 		return name, nil
 	}

@@ -19,6 +19,7 @@ func audit(t *testing.T, top *Topology) {
 	g := top.graph
 	auditReferences(t, g)
 	auditShared(t, g)
+	auditStored(t, g)
 	fresh := newGraph()
 	var facts []fact
 	for _, f := range g.facts {
@@ -29,6 +30,27 @@ func audit(t *testing.T, top *Topology) {
 	require.Equal(t, fresh.rules, g.rules, "rules of a fresh graph")
 	require.Equal(t, fresh.seen, g.seen, "index of a fresh graph")
 	require.Equal(t, fresh.stored, g.stored, "index of stored edges of a fresh graph")
+}
+
+// auditStored demands, once no deletion is under way, that nothing is stored
+// that readers do not see: no remains, no reference to what is gone.
+func auditStored(t *testing.T, g *graph) {
+	t.Helper()
+	if len(g.marked) > 0 {
+		return
+	}
+	require.Equal(t, g.seen, g.stored, "edges of what is seen and of what is stored")
+	for k := range g.facts {
+		if objects, ok := g.objects[k.kind]; ok {
+			require.Contains(t, objects, k.id, "%s is stored and not seen", k)
+		}
+		if k.kind == kindBind {
+			require.True(t, g.has(sdn.KindPort, g.facts[k].body.(string)), "%s", k)
+		}
+		if k.kind == kindOrder {
+			require.True(t, g.has(sdn.KindChain, k.id), "%s", k)
+		}
+	}
 }
 
 func auditReferences(t *testing.T, g *graph) {

@@ -3,7 +3,6 @@ package dataplane
 import (
 	"context"
 	"fmt"
-	"maps"
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/plan"
@@ -64,32 +63,48 @@ func (j *job) confirmUplink() {
 }
 
 // confirmOnly makes exactly those ports of this namespace active that up says.
+// A look at the kernel says so again, for those who may have forgotten.
 func (j *job) confirmOnly(up map[sdn.PortID]bool) {
-	j.mu.Lock()
-	was := maps.Clone(j.active)
+	s := j.space
+	s.mu.Lock()
+	was := s.active
+	s.active = make(map[sdn.PortID]bool, len(up))
 	for p, yes := range up {
 		if yes {
-			j.active[p] = j.space.name
+			s.active[p] = true
 		}
 	}
-	for p, name := range was {
-		if name == j.space.name && !up[p] {
-			delete(j.active, p)
-		}
-	}
-	j.mu.Unlock()
-	for p, name := range was {
-		if name == j.space.name && !up[p] {
+	s.mu.Unlock()
+	for p := range was {
+		if !up[p] {
 			j.facts.set(portFact(p), false)
 			j.cfg.Reports.SetActive(p, false)
 		}
 	}
 	for p, yes := range up {
-		if _, before := was[p]; yes && !before {
+		if yes && (!was[p] || j.observed) {
 			j.cfg.Reports.SetActive(p, true)
 			j.facts.set(portFact(p), true)
 		}
 	}
+}
+
+// rebound says whether a change ends the binding of a port to this host.
+func (e *Engine) rebound(c sdn.Change) bool {
+	before, was := c.Before.(sdn.Port)
+	after, _ := c.After.(sdn.Port)
+	return was && before.Host == e.cfg.Plan.Host && before.Interface != "" &&
+		(before.Host != after.Host || before.Interface != after.Interface)
+}
+
+// doubt forgets that a port of a namespace is active: it is to be confirmed
+// again, even if it is bound again before anyone looks.
+func (e *Engine) doubt(name string, p sdn.PortID) {
+	s := e.space(name)
+	s.mu.Lock()
+	delete(s.active, p)
+	s.mu.Unlock()
+	e.facts.set(portFact(p), false)
 }
 
 // WaitActive returns when the port is in the kernel as it is wanted: its

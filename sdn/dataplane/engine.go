@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -36,7 +37,6 @@ type Engine struct {
 	byID    map[int]*space
 	devices map[string]sdn.DeviceID // whose home a namespace is, by its name
 	waiting map[string]*space       // bound interfaces that are not there yet
-	active  map[sdn.PortID]string   // the ports that are reported active, by namespace
 }
 
 // New returns an engine whose host is the network namespace of the calling
@@ -47,7 +47,7 @@ func New(c Config) (*Engine, error) {
 		cfg: c, log: c.Logger, kernel: c.Kernel, close: func() error { return nil },
 		queue: newQueue(), facts: newFacts(), ready: make(chan struct{}),
 		spaces: make(map[string]*space), byID: make(map[int]*space), devices: make(map[string]sdn.DeviceID),
-		waiting: make(map[string]*space), active: make(map[sdn.PortID]string),
+		waiting: make(map[string]*space),
 	}
 	if e.kernel == nil {
 		k, err := NewLinux(c.NetnsDir, c.Plan)
@@ -217,29 +217,26 @@ func (e *Engine) names() ([]string, error) {
 
 // changed queues the namespaces that changes of the topology concern.
 func (e *Engine) changed(changes []sdn.Change) {
-	var names map[string]sdn.DeviceID
-	e.cfg.Source.View(func(v sdn.View) { names = touchedBy(v, e.cfg.Plan.Uplink.Port, changes) })
-	for _, c := range changes {
-		e.rebound(c)
+	names := make(map[string]sdn.DeviceID)
+	doubts := make(map[sdn.PortID]map[string]sdn.DeviceID)
+	e.cfg.Source.View(func(v sdn.View) {
+		for _, c := range changes {
+			touched := touchedBy(v, e.cfg.Plan.Uplink.Port, c)
+			maps.Copy(names, touched)
+			if e.rebound(c) {
+				doubts[sdn.PortID(c.ID)] = touched
+			}
+		}
+	})
+	for port, homes := range doubts {
+		for name := range homes {
+			e.doubt(name, port)
+		}
 	}
 	for name, d := range names {
 		e.learn(name, d)
 		e.queue.add(name, false)
 	}
-}
-
-// rebound forgets that a port is active when its binding changes: it is to be
-// confirmed again.
-func (e *Engine) rebound(c sdn.Change) {
-	before, was := c.Before.(sdn.Port)
-	after, _ := c.After.(sdn.Port)
-	if !was || before.Host == after.Host && before.Interface == after.Interface {
-		return
-	}
-	e.mu.Lock()
-	delete(e.active, before.ID)
-	e.mu.Unlock()
-	e.facts.set(portFact(before.ID), false)
 }
 
 // learn remembers whose home a namespace is.

@@ -28,6 +28,7 @@ type space struct {
 	mu       sync.Mutex
 	due      bool                 // an observation is on its way
 	commits  int                  // transactions of nftables that the kernel has yet to announce
+	active   map[sdn.PortID]bool  // bound ports that are reported active
 	suspects map[string]bool      // interfaces of which an event spoke
 	expected map[string]bool      // bound interfaces that are missing: true once an event spoke of one
 	watched  map[string]rtnl.Link // what events are compared with

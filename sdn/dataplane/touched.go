@@ -13,15 +13,14 @@ type touched struct {
 	chains map[sdn.ChainID]bool
 }
 
-func touchedBy(v sdn.View, uplink sdn.PortID, changes []sdn.Change) map[string]sdn.DeviceID {
+// touchedBy names the namespaces that a change concerns, with their devices.
+func touchedBy(v sdn.View, uplink sdn.PortID, c sdn.Change) map[string]sdn.DeviceID {
 	t := touched{view: v, uplink: uplink, names: make(map[string]sdn.DeviceID), chains: make(map[sdn.ChainID]bool)}
-	for _, c := range changes {
-		if c.Kind == sdn.KindChain {
-			t.chain(sdn.ChainID(c.ID))
-		}
-		t.object(c.Before)
-		t.object(c.After)
+	if c.Kind == sdn.KindChain {
+		t.chain(sdn.ChainID(c.ID))
 	}
+	t.object(c.Before)
+	t.object(c.After)
 	return t.names
 }
 

@@ -36,8 +36,7 @@ type host struct {
 	ns     netns.NsHandle
 	send   int // raw IPv4
 	listen int // every frame that arrives
-	port   int // index of the interface to the router
-	bell   int // that of a veth pair within the host
+	bell   int // interface index of a veth pair within the host
 }
 
 const (
@@ -153,7 +152,6 @@ func (l *lab) addHost(n int, name string) {
 	require.NoError(t, links.RouteAdd(&netlink.Route{LinkIndex: end.Attrs().Index, Dst: ipNet(prefix("0.0.0.0/0")), Gw: router.AsSlice(), Flags: int(netlink.FLAG_ONLINK)}))
 	require.NoError(t, links.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "bell"}, PeerName: "ear"}))
 	up(t, links, "ear")
-	h.port = end.Attrs().Index
 	h.bell = up(t, links, "bell").Attrs().Index
 	carrier(t, l.links, name)
 	for _, end := range []string{"port", "bell", "ear"} {
@@ -232,12 +230,6 @@ func (l *lab) send(from string, ps ...packet) map[string][]packet {
 	for _, p := range ps {
 		require.NoError(l.t, unix.Sendto(l.hosts[from].send, p.bytes(), 0, &unix.SockaddrInet4{Addr: p.dst.As4()}), p)
 	}
-	return l.settle()
-}
-
-// settle returns what arrived once nothing more can be on its way.
-func (l *lab) settle() map[string][]packet {
-	l.t.Helper()
 	got := map[string][]packet{}
 	for name, h := range l.hosts {
 		for range bellRings {
@@ -245,14 +237,6 @@ func (l *lab) settle() map[string][]packet {
 		}
 	}
 	return got
-}
-
-// shout sends a packet in a broadcast frame.
-func (l *lab) shout(from string, p packet) {
-	l.t.Helper()
-	h := l.hosts[from]
-	require.NoError(l.t, unix.Sendto(h.listen, p.bytes(), 0, &unix.SockaddrLinklayer{
-		Protocol: bigEndian(unix.ETH_P_IP), Ifindex: h.port, Halen: 6, Addr: [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}))
 }
 
 // drain rings the host's bell and returns what arrived before the sound of it:

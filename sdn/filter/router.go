@@ -106,7 +106,6 @@ func (d *device) arrival(r sdn.Router) {
 		rules = append(rules, nft.NewRule(nft.Match{Field: nft.IIfName, Set: "ports-down"}, reject))
 	}
 	rules = append(rules, nft.NewRule(nft.Match{Field: nft.IIfName, Set: "ports", Not: true}, nft.Drop()))
-	rules = append(rules, nft.NewRule(nft.Match{Field: nft.PktType, Value: nft.Uint8(pktHost), Not: true}, nft.Drop()))
 	if !r.AdminStateUp {
 		rules = append(rules, nft.NewRule(reject))
 	} else {
@@ -115,9 +114,6 @@ func (d *device) arrival(r sdn.Router) {
 	}
 	d.filter("arrival", nft.Prerouting, prioArrival, nft.PolicyAccept, rules...)
 }
-
-// pktHost is the packet type of a frame to the interface's own MAC address.
-const pktHost = 0
 
 // ICMP types.
 const (

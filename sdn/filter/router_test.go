@@ -240,17 +240,6 @@ func TestPacketsToTheRouter(t *testing.T) {
 		sends("pods", tcpSYN("10.1.0.5", "10.1.0.1", 2001, 22)))
 }
 
-func TestUnicastPacketsInBroadcastFrames(t *testing.T) {
-	l := newLab(t)
-	l.shout("pods", echo("10.1.0.5", "10.1.0.1", 9))
-	require.Equal(t, []string{"at pods: icmp 0/0 id 9 10.1.0.1 > 10.1.0.5"}, text(l.settle()), "without tables")
-	tables, err := filter.Router(labTopology(nil, nil), "test", routerID(1))
-	require.NoError(t, err)
-	l.apply(tables)
-	l.shout("pods", echo("10.1.0.5", "10.1.0.1", 9))
-	require.Empty(t, text(l.settle()))
-}
-
 // IDs are shortened in names; clients may choose IDs that begin alike.
 func TestIDsThatBeginAlike(t *testing.T) {
 	top := labTopology([]sdn.Rule{jump(3), jump(4), jump(5)}, nil)

@@ -75,7 +75,7 @@ func (j *job) run(observe bool) error {
 	if err := j.enter(observe); err != nil {
 		return err
 	}
-	steps := []func() error{j.sysctls, j.dropLinks, j.tables, j.admit, j.makeLinks, j.setLinks, j.late, j.addresses, j.routes}
+	steps := []func() error{j.sysctls, j.dropLinks, j.tables, j.admit, j.makeLinks, j.sysctls, j.setLinks, j.addresses, j.routes}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			j.confirm(err)
@@ -152,9 +152,6 @@ func (j *job) unrealised() {
 	j.space.unrealised = said
 }
 
-// late writes settings of interfaces that did not exist before.
-func (j *job) late() error { return j.sysctls() }
-
 func (j *job) sysctlKeys() []string {
 	keys := make([]string, len(j.want.Sysctls))
 	for i, s := range j.want.Sysctls {
@@ -163,10 +160,17 @@ func (j *job) sysctlKeys() []string {
 	return keys
 }
 
+// sysctls writes settings that differ. Those of an interface wait until it is
+// there, which is why this step comes twice.
 func (j *job) sysctls() error {
-	var todo []plan.Sysctl
+	var todo, want []plan.Sysctl
 	var fresh []string
 	for _, s := range j.want.Sysctls {
+		if _, there := j.space.seen.links[s.Dev]; s.Dev == "" || there {
+			want = append(want, s)
+		}
+	}
+	for _, s := range want {
 		if _, known := j.space.seen.sysctls[s.Key]; !known {
 			fresh = append(fresh, s.Key)
 		}
@@ -178,7 +182,7 @@ func (j *job) sysctls() error {
 		}
 		maps.Copy(j.space.seen.sysctls, got)
 	}
-	for _, s := range j.want.Sysctls {
+	for _, s := range want {
 		if _, known := j.space.seen.sysctls[s.Key]; !known && s.Optional {
 			j.space.seen.sysctls[s.Key] = s.Value // the kernel has no such thing to set
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,6 +149,7 @@ func (s *space) look(name string) error {
 func (p *picture) forget(name string) {
 	delete(p.links, name)
 	maps.DeleteFunc(p.addresses, func(a plan.Address, _ bool) bool { return a.Dev == name })
+	maps.DeleteFunc(p.sysctls, func(key, _ string) bool { return strings.Contains(key, "/conf/"+name+"/") })
 	p.dropRoutes(name)
 }
 

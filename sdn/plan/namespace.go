@@ -28,6 +28,7 @@ type Namespace struct {
 type Sysctl struct {
 	Key   string // with slashes: "net/ipv4/ip_forward"
 	Value string
+	Dev   string // the interface that it is about; "" for the whole namespace
 	// Optional settings are skipped where the kernel has no such file.
 	Optional bool
 }

@@ -20,8 +20,8 @@ func keys(settings []Sysctl) []string {
 func hostSysctls(dev string) []Sysctl {
 	return []Sysctl{
 		{Key: ForwardKey, Value: "1"},
-		{Key: "net/ipv4/conf/" + dev + "/rp_filter", Value: "0"},
-		{Key: "net/ipv6/conf/" + dev + "/disable_ipv6", Value: "1", Optional: true},
+		{Key: "net/ipv4/conf/" + dev + "/rp_filter", Value: "0", Dev: dev},
+		{Key: "net/ipv6/conf/" + dev + "/disable_ipv6", Value: "1", Dev: dev, Optional: true},
 	}
 }
 

@@ -11,12 +11,18 @@ import (
 // Check translates every device that uses a chain, itself or by jumps, and
 // returns what cannot be expressed: an error that wraps sdn.ErrUnsupported and
 // names rule and field. Of a chain that nothing uses it checks what no device
-// could express. Changing a device's filters needs Router or Bridge instead.
+// could express. With a view in which a device has the chain as its filter already
+// it says whether that may be.
 func Check(v sdn.View, c sdn.ChainID) error {
 	users := usersOf(v, c)
 	var errs []error
 	for _, id := range users.Routers {
-		if _, err := Router(v, "check", id); err != nil {
+		r, ok := v.Router(id)
+		if !ok {
+			continue
+		}
+		r.AdminStateUp = true // a router that is down has no use for its chains, but it may come up
+		if _, err := translateRouter(v, "check", r); err != nil {
 			errs = append(errs, err)
 		}
 	}

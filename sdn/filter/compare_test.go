@@ -242,10 +242,7 @@ func randomRule(rnd *rand.Rand, chain int, side sdn.RuleType) sdn.Rule {
 		// Odd chains are inbound ones; jumps may lead back up.
 		return when(c, jump(2*rnd.IntN(5)+(chain+1)%2+1))
 	case 6:
-		if side == sdn.RuleDNAT {
-			return when(c, reject())
-		}
-		return when(c, drop())
+		return when(c, reject())
 	case 7:
 		if side == sdn.RuleDNAT {
 			return when(c, rev(sdn.RuleRevSNAT, action))

@@ -30,9 +30,13 @@ func Router(v sdn.View, installation string, id sdn.RouterID) ([]nft.Table, erro
 	if !ok {
 		return nil, fmt.Errorf("filters of router %s: %w", id, sdn.ErrNotFound)
 	}
-	d := newDevice(v, nft.IP, TablePrefix(installation)+"router", sdn.DeviceID(id))
+	return translateRouter(v, installation, r)
+}
+
+func translateRouter(v sdn.View, installation string, r sdn.Router) ([]nft.Table, error) {
+	d := newDevice(v, nft.IP, TablePrefix(installation)+"router", sdn.DeviceID(r.ID))
 	if err := d.router(r); err != nil {
-		return nil, fmt.Errorf("filters of router %s: %w", id, err)
+		return nil, fmt.Errorf("filters of router %s: %w", r.ID, err)
 	}
 	return []nft.Table{d.table.Normal(), noIPv6(TablePrefix(installation) + "router")}, nil
 }

@@ -106,6 +106,16 @@ func TestCheckOfAChainThatNothingUses(t *testing.T) {
 	}
 }
 
+func TestCheckOfARouterThatIsDown(t *testing.T) {
+	top := labTopology([]sdn.Rule{nat(sdn.RuleSNAT, sdn.FlowAccept, target("10.0.0.1", "10.0.0.1", 0, 0))}, nil)
+	r := top.routers[routerID(1)]
+	r.AdminStateUp = false
+	top.routers[r.ID] = r
+	_, err := filter.Router(top, "test", r.ID)
+	require.NoError(t, err)
+	require.ErrorIs(t, filter.Check(top, chainID(1)), sdn.ErrUnsupported)
+}
+
 func TestCheckOfChainsInUse(t *testing.T) {
 	top := tenant()
 	require.NoError(t, filter.Check(top, chainID(1)))

@@ -253,6 +253,28 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 }
 
+// restored answers like an etcd that was put back to an old snapshot.
+type restored struct{ clientv3.KV }
+
+func (r restored) Get(ctx context.Context, k string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	resp, err := r.KV.Get(ctx, k, opts...)
+	if err == nil && len(resp.Kvs) > 0 {
+		resp.Kvs[0].ModRevision = 1
+	}
+	return resp, err
+}
+
+func TestStoreThatWentBackIsNoticed(t *testing.T) {
+	client, err := startEtcd(t, embedetcd.Config{}).NewClient()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	s := furnish(t, openTest(t, client, Options{}))
+	client.KV = restored{client.KV}
+	_, err = s.Hosts(t.Context())
+	require.ErrorIs(t, err, sdn.ErrUnavailable)
+	require.ErrorContains(t, err, "went back")
+}
+
 func TestUnreadableObjectIsNamed(t *testing.T) {
 	server := startEtcd(t, embedetcd.Config{})
 	openTest(t, server.Client(), Options{})

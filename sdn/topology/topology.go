@@ -196,11 +196,19 @@ func (s *state) reach(ctx context.Context, rev int64) error {
 	}
 }
 
-// catchUp waits until the graph contains everything written before the call.
+// catchUp waits until the graph contains everything written before the call. A
+// store that knows less than the graph was put back to an older state under
+// the running program, which must not go on as if nothing had happened.
 func (s *state) catchUp(ctx context.Context) error {
+	s.mu.RLock()
+	known := s.graph.facts[headKey].mod
+	s.mu.RUnlock()
 	rev, err := s.store.head(ctx)
 	if err != nil {
 		return fmt.Errorf("ask for the topology's revision: %w: %w", sdn.ErrUnavailable, err)
+	}
+	if rev < known {
+		return fmt.Errorf("the stored topology went back from revision %d to %d, start again: %w", known, rev, sdn.ErrUnavailable)
 	}
 	return s.reach(ctx, rev)
 }

@@ -56,7 +56,7 @@ func (s *state) commit(ctx context.Context, x *txn) (int64, bool, error) {
 		return 0, false, fmt.Errorf("write to the topology: %w: %w", sdn.ErrUnavailable, err)
 	}
 	if !ok && x.rev >= rev {
-		return 0, false, fmt.Errorf("write to the topology: the store refused what the graph of the same revision %d allows", x.rev)
+		return 0, false, fmt.Errorf("write to the topology: the store refused what the graph of revision %d allows, start again: %w", x.rev, sdn.ErrUnavailable)
 	}
 	if err := s.reach(ctx, rev); err != nil {
 		return 0, false, err

@@ -28,7 +28,9 @@ func newMeter(k dataplane.Kernel) *meter { return &meter{Kernel: k, calls: make(
 func (m *meter) count(method, space string, n int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.calls[method] += n
+	if n > 0 {
+		m.calls[method] += n
+	}
 	if m.fail != nil {
 		return m.fail(method, space)
 	}

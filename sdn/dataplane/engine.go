@@ -169,7 +169,7 @@ func (e *Engine) passOver(ctx context.Context, names []string) (total Report, ag
 	g.SetLimit(workers)
 	for _, name := range names {
 		g.Go(func() error {
-			r, peers, err := e.reconcile(ctx, name, true)
+			r, peers, err := e.reconcile(ctx, name, work{observe: true})
 			mu.Lock()
 			defer mu.Unlock()
 			total.add(r)
@@ -217,14 +217,25 @@ func (e *Engine) names() ([]string, error) {
 
 // changed queues the namespaces that changes of the topology concern.
 func (e *Engine) changed(changes []sdn.Change) {
-	names := make(map[string]sdn.DeviceID)
+	devices := make(map[string]sdn.DeviceID)
+	todo := make(map[string]work)
 	doubts := make(map[sdn.PortID]map[string]sdn.DeviceID)
 	e.cfg.Source.View(func(v sdn.View) {
 		for _, c := range changes {
 			touched := touchedBy(v, e.cfg.Plan.Uplink.Port, c)
-			maps.Copy(names, touched)
+			maps.Copy(devices, touched)
 			if e.rebound(c) {
 				doubts[sdn.PortID(c.ID)] = touched
+			}
+			var w work
+			if standsAlone(c) {
+				w.few = map[sdn.PortID]bool{sdn.PortID(c.ID): true}
+			}
+			for name := range touched {
+				if was, ok := todo[name]; ok {
+					w = was.and(w)
+				}
+				todo[name] = w
 			}
 		}
 	})
@@ -233,9 +244,9 @@ func (e *Engine) changed(changes []sdn.Change) {
 			e.doubt(name, port)
 		}
 	}
-	for name, d := range names {
-		e.learn(name, d)
-		e.queue.add(name, false)
+	for name, w := range todo {
+		e.learn(name, devices[name])
+		e.queue.put(name, w)
 	}
 }
 
@@ -265,11 +276,11 @@ func (e *Engine) device(v sdn.View, name string) (sdn.DeviceID, bool) {
 // work applies what is queued.
 func (e *Engine) work(ctx context.Context) {
 	for {
-		name, observe, ok := e.queue.next(ctx)
+		name, w, ok := e.queue.next(ctx)
 		if !ok {
 			return
 		}
-		_, again, err := e.reconcile(ctx, name, observe)
+		_, again, err := e.reconcile(ctx, name, w)
 		e.queue.done(name)
 		if err != nil && ctx.Err() == nil {
 			e.log.Error("namespace is not as the topology wants it", "namespace", name, "err", err)

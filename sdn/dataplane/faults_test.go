@@ -95,7 +95,7 @@ func TestUplinkThatIsAnInterfaceOfTheHostMovesToTheProviderAndBack(t *testing.T)
 	require.NoError(t, err)
 	l.route(r.ID, "192.0.2.0/24", p.ID, "")
 	require.NoError(t, e.WaitActive(l.soon(), p.ID))
-	reaches(t, world, netip.MustParseAddr("192.0.2.2"))
+	eventually(t, func() bool { return echo(t, world, netip.MustParseAddr("192.0.2.2"), 200*time.Millisecond) })
 	l.settled(e)
 
 	require.NoError(t, l.topo.DeleteRouter(t.Context(), r.ID))
@@ -107,8 +107,10 @@ func TestUplinkThatIsAnInterfaceOfTheHostMovesToTheProviderAndBack(t *testing.T)
 		}))
 		return back
 	})
-	_, err = ns.GetNS(filepath.Join(netnsDir, sdn.NamespaceName(sdn.DeviceID(r.ID))))
-	require.Error(t, err)
+	eventually(t, func() bool {
+		_, err := ns.GetNS(filepath.Join(netnsDir, sdn.NamespaceName(sdn.DeviceID(r.ID))))
+		return err != nil
+	})
 }
 
 func TestRouteOfTheHostIsNotReplaced(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -124,65 +123,6 @@ func (j *job) clearHalf(peer Space, name string) error {
 	return peer.Write([]rtnl.Request{rtnl.DelLink(old.Index, name)})
 }
 
-// findBound looks for a bound interface that is not in the picture: here, where
-// an agent makes it, then on the host, from where it is moved. Not finding it
-// is no error: an event will tell, and until then it is not looked for again.
-func (j *job) findBound(l plan.Link) error {
-	if !j.space.expect(l.Name) && !j.observed {
-		return nil
-	}
-	j.mu.Lock()
-	j.waiting[l.Name] = j.space
-	j.mu.Unlock()
-	if !j.observed {
-		if err := j.space.look(l.Name); err != nil {
-			return err
-		}
-	}
-	if _, ok := j.space.seen.links[l.Name]; ok || l.Name == "lo" {
-		return nil
-	}
-	moved := false
-	err := j.onHost(func(host Space) (err error) {
-		moved, err = j.fetch(host, l)
-		return err
-	})
-	if err != nil || !moved {
-		return err
-	}
-	if err := j.space.look(l.Name); err != nil {
-		return err
-	}
-	stamp := j.cfg.Plan.GuestStamp(l.Port)
-	if cur, ok := j.space.seen.links[l.Name]; ok && cur.Alias != stamp {
-		return j.write(cur, rtnl.LinkChange{Name: l.Name, Alias: &stamp})
-	}
-	return nil
-}
-
-// fetch moves an interface from the host to here, if there is one.
-func (j *job) fetch(host Space, l plan.Link) (bool, error) {
-	found, ok, err := host.Link(l.Name)
-	if err != nil || !ok {
-		return false, err
-	}
-	if strings.HasPrefix(found.Alias, "moat:") && !j.ownPort(found.Alias, l.Port) {
-		return false, fmt.Errorf("bound interface %s is in use, alias %q", l.Name, found.Alias)
-	}
-	fd := j.space.open.FD()
-	move, err := rtnl.SetLink(found.Index, rtnl.LinkChange{Name: l.Name, NamespaceFD: &fd})
-	if err != nil {
-		return false, err
-	}
-	j.report.Links++
-	return true, host.Write([]rtnl.Request{move})
-}
-
-// ownPort says whether an alias is a stamp of that port.
-func (e *Engine) ownPort(alias string, p sdn.PortID) bool {
-	return alias == e.cfg.Plan.PortStamp(p) || alias == e.cfg.Plan.GuestStamp(p)
-}
-
 // dropLinks removes stamped interfaces that are not wanted: at once when this
 // engine wanted them before, after the grace time otherwise.
 func (j *job) dropLinks() error {
@@ -251,47 +191,6 @@ func (j *job) drop(l rtnl.Link) error {
 	j.space.seen.forget(l.Name)
 	delete(j.space.orphans, l.Name)
 	return nil
-}
-
-func (e *Engine) isGuest(l rtnl.Link) bool {
-	return strings.HasPrefix(l.Alias, sdn.Stamp(e.cfg.Plan.Installation, plan.KindGuest, ""))
-}
-
-func (j *job) giveBack(l rtnl.Link) error {
-	return j.onHost(func(host Space) error { return j.giveTo(host, l) })
-}
-
-func (j *job) giveTo(host Space, l rtnl.Link) error {
-	fd, none, down, out := host.FD(), "", false, 0
-	c := rtnl.LinkChange{Name: l.Name, Alias: &none, Up: &down}
-	if l.Master != 0 {
-		c.Master = &out
-	}
-	first, err := rtnl.SetLink(l.Index, c)
-	if err != nil {
-		return err
-	}
-	move, err := rtnl.SetLink(l.Index, rtnl.LinkChange{Name: l.Name, NamespaceFD: &fd})
-	if err != nil {
-		return err
-	}
-	return j.space.open.Write([]rtnl.Request{first, move})
-}
-
-// releaseGuests gives all foreign interfaces back before their namespace goes.
-func (j *job) releaseGuests() error {
-	links, err := j.space.open.Links()
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, l := range links {
-		if j.isGuest(l) {
-			j.report.Links++
-			errs = append(errs, j.giveBack(l))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // setLinks sets what differs of the interfaces that are there.

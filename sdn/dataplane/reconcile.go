@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/nft"
 	"github.com/moatnet/moat/sdn/plan"
 )
 
@@ -37,9 +38,8 @@ func (e *Engine) space(name string) *space {
 	return s
 }
 
-// reconcile makes one namespace as the topology wants it. Without observe it
-// trusts what it saw and wrote before.
-func (e *Engine) reconcile(ctx context.Context, name string, observe bool) (Report, []string, error) {
+// reconcile makes one namespace as the topology wants it.
+func (e *Engine) reconcile(ctx context.Context, name string, w work) (Report, []string, error) {
 	s := e.space(name)
 	s.apply.Lock()
 	defer s.apply.Unlock()
@@ -47,7 +47,12 @@ func (e *Engine) reconcile(ctx context.Context, name string, observe bool) (Repo
 	if err := ctx.Err(); err != nil {
 		return j.report, nil, err
 	}
-	err := j.run(observe)
+	var err error
+	if len(w.few) > 0 && s.quiet() {
+		err = j.few(w.few)
+	} else {
+		err = j.run(w.observe)
+	}
 	if err != nil {
 		s.failures++
 		time.AfterFunc(min(retryDelay<<min(s.failures, 10), j.cfg.Interval), func() { e.queue.add(name, true) })
@@ -84,6 +89,7 @@ func (j *job) run(observe bool) error {
 	}
 	j.space.settle()
 	j.confirm(nil)
+	j.space.plain = !slices.ContainsFunc(j.want.Tables, func(t nft.Table) bool { return t.Family == nft.Bridge })
 	return nil
 }
 

@@ -118,7 +118,7 @@ func TestInterfaceOnTheHostIsMovedWhenItIsBoundAndGivenBackAfterwards(t *testing
 	}))
 	configure(t, p, red.gateway.Addr())
 	require.NoError(t, e.WaitActive(l.soon(), port))
-	reaches(t, p.ns, red.gateway.Addr())
+	eventually(t, func() bool { return echo(t, p.ns, red.gateway.Addr(), 200*time.Millisecond) })
 	l.settled(e)
 
 	require.NoError(t, l.topo.DeletePort(t.Context(), port))

@@ -35,6 +35,7 @@ type space struct {
 	watched  map[string]rtnl.Link // what events are compared with
 
 	unrealised string // what was last said of the plan; guarded by apply
+	plain      bool   // no bridge here has filters; guarded by apply
 	failures   int    // of the last attempts in a row; guarded by apply
 }
 
@@ -180,6 +181,14 @@ func (s *space) arrived(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expected[name] = true
+}
+
+// quiet says whether single ports may be looked at alone: all else is as it was
+// planned, as far as anyone knows, and no bridge has filters that name ports.
+func (s *space) quiet() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen != nil && s.plain && len(s.suspects) == 0
 }
 
 // settle remembers what events are to be compared with.

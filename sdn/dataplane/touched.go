@@ -90,3 +90,18 @@ func (t touched) chain(id sdn.ChainID) {
 		t.chain(c)
 	}
 }
+
+// standsAlone says whether a change is that of a bridge port on which nothing
+// but its own interface depends: it has no link and no filters.
+func standsAlone(c sdn.Change) bool {
+	for _, o := range []any{c.Before, c.After} {
+		p, ok := o.(sdn.Port)
+		if o == nil {
+			continue
+		}
+		if !ok || p.Kind != sdn.BridgePort || p.Peer != "" || p.InboundFilter != "" || p.OutboundFilter != "" {
+			return false
+		}
+	}
+	return c.Kind == sdn.KindPort
+}

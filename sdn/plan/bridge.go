@@ -21,8 +21,7 @@ func Bridge(v sdn.View, c Config, id sdn.BridgeID) (Namespace, error) {
 			n.Unrealised = append(n.Unrealised, err.Error())
 			continue
 		}
-		if l, ok := memberLink(v, c, p); ok {
-			l.Master = sdn.InterfaceName(id)
+		if l, ok := Member(v, c, p); ok {
 			n.Links = append(n.Links, l)
 		}
 	}
@@ -48,15 +47,24 @@ func bridgeLink(v sdn.View, c Config, b sdn.Bridge) Link {
 	return l
 }
 
-// memberLink is the interface of a bridge port; false when it has none.
-func memberLink(v sdn.View, c Config, p sdn.Port) (Link, bool) {
-	if boundHere(c, p) {
-		return Link{
-			Name: p.Interface, Kind: BoundLink, Port: p.ID, Alias: c.PortStamp(p.ID), MTU: c.MTU, Up: p.AdminStateUp,
-		}, true
-	}
-	if p.Peer == "" {
+// Member plans the interface of one bridge port, as Bridge does for all; false
+// when it has none.
+func Member(v sdn.View, c Config, p sdn.Port) (Link, bool) {
+	var l Link
+	switch {
+	case CheckPort(p) != nil:
+		return Link{}, false
+	case boundHere(c, p):
+		l = Link{Name: p.Interface, Kind: BoundLink, Port: p.ID, Alias: c.PortStamp(p.ID), MTU: c.MTU, Up: p.AdminStateUp}
+	case p.Peer != "":
+		end, ok := pairEnd(v, c, p, MACOf(p.ID))
+		if !ok {
+			return Link{}, false
+		}
+		l = end
+	default:
 		return Link{}, false
 	}
-	return pairEnd(v, c, p, MACOf(p.ID))
+	l.Master = sdn.InterfaceName(p.Device)
+	return l, true
 }

@@ -1,0 +1,97 @@
+package dataplane
+
+import (
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/plan"
+)
+
+// few makes the interfaces of some bridge ports as they are wanted, and looks
+// at nothing else, however many ports the bridge has.
+func (j *job) few(ports map[sdn.PortID]bool) error {
+	var gone []sdn.PortID
+	j.cfg.Source.View(func(v sdn.View) {
+		for id := range ports {
+			p, ok := v.Port(id)
+			l, planned := plan.Member(v, j.cfg.Plan, p)
+			if !ok || !planned || l.Kind != plan.BoundLink {
+				gone = append(gone, id)
+				continue
+			}
+			j.want.Links = append(j.want.Links, l)
+		}
+	})
+	names := make(map[string]sdn.PortID, len(j.want.Links))
+	for _, l := range j.want.Links {
+		names[l.Name] = l.Port
+	}
+	for name, id := range j.space.wanted { // what played a port before, and does no more
+		if _, still := names[name]; id != "" && ports[id] && !still {
+			if err := j.dismiss(name); err != nil {
+				return err
+			}
+		}
+	}
+	if err := j.makeLinks(); err != nil {
+		return err
+	}
+	if err := j.setLinks(); err != nil {
+		return err
+	}
+	for _, l := range j.want.Links {
+		j.space.wanted[l.Name] = l.Port
+		delete(j.space.orphans, l.Name)
+		j.space.settleOne(l.Name)
+		cur, ok := j.space.seen.links[l.Name]
+		if ok {
+			j.found(l.Name)
+		}
+		j.confirmPort(l.Port, ok && l.Up && cur.Up)
+	}
+	for _, id := range gone {
+		j.confirmPort(id, false)
+	}
+	return nil
+}
+
+// dismiss takes away an interface that is wanted no more.
+func (j *job) dismiss(name string) error {
+	delete(j.space.wanted, name)
+	j.unwait(name)
+	l, ok := j.space.seen.links[name]
+	if !ok || !j.stamped(l.Alias) {
+		return nil
+	}
+	return j.drop(l)
+}
+
+// settleOne remembers one interface for events to be compared with.
+func (s *space) settleOne(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l, ok := s.seen.links[name]; ok {
+		s.watched[name] = l
+	}
+}
+
+// confirmPort reports one port, if that is news.
+func (j *job) confirmPort(id sdn.PortID, up bool) {
+	s := j.space
+	s.mu.Lock()
+	was := s.active[id]
+	if up {
+		s.active[id] = true
+	} else {
+		delete(s.active, id)
+	}
+	s.mu.Unlock()
+	if was == up {
+		return
+	}
+	if !up {
+		j.facts.set(portFact(id), false)
+	}
+	j.cfg.Reports.SetActive(id, up)
+	if up {
+		j.facts.set(portFact(id), true)
+	}
+}

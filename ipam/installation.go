@@ -14,7 +14,7 @@ const Schema = 1
 const (
 	KeyName         = "name"
 	KeySupernet     = "supernet"
-	KeySubnetLength = "tenantSubnetLength"
+	KeySubnetLength = "tenantPrefix"
 	KeyTransit      = "transitPool"
 )
 
@@ -29,7 +29,7 @@ type Installation struct {
 	ID           string       `json:"id"` // random UUID
 	Name         string       `json:"name"`
 	Supernet     netip.Prefix `json:"supernet"`           // pods
-	SubnetLength int          `json:"tenantSubnetLength"` // prefix length of one tenant subnet
+	SubnetLength int          `json:"tenantPrefix"` // prefix length of one tenant subnet
 	Transit      netip.Prefix `json:"transitPool"`        // uplink and transit pairs
 }
 

@@ -17,8 +17,9 @@ const dumpAttempts = 10
 
 // Check returns nil when everything Make made of v is there: both ends, up and
 // each other's peer, the host end on its bridge with its alias, the pod's
-// addresses and routes. MACs and the MTU of the pod's end are compared only where v
-// gives them, for a later plugin of the chain may change them. What differs is an ErrMissing.
+// addresses and routes. MACs and the MTU of the pod's end are compared only where
+// v gives them, for a later plugin of the chain may change them. Without a PodNS
+// the host end alone is looked at. What differs is an ErrMissing.
 func Check(ctx context.Context, v Veth) error {
 	if err := check(ctx, v); err != nil {
 		return fmt.Errorf("check veth %s for the pod's %s: %w", v.HostName, v.PodName, err)
@@ -32,9 +33,8 @@ func check(ctx context.Context, v Veth) error {
 		return err
 	}
 	defer w.close()
-	hostEnd, err := checkHostEnd(ctx, w.host, v)
-	if err != nil {
-		return err
+	if v.PodNS == nil {
+		return checkHostEnd(ctx, w.host, v, nil)
 	}
 	podEnd, err := findLink(ctx, w.pod, v.PodName)
 	if err != nil {
@@ -43,34 +43,46 @@ func check(ctx context.Context, v Veth) error {
 	if err := checkEnd(podEnd, v.PodName, v.PodMAC, v.MTU); err != nil {
 		return err
 	}
-	if podEnd.peer != hostEnd.index || hostEnd.peer != podEnd.index {
-		return fmt.Errorf("%s and %s are not each other's peers: %w", v.HostName, v.PodName, ErrMissing)
+	if err := checkHostEnd(ctx, w.host, v, podEnd); err != nil {
+		return err
 	}
 	return errors.Join(checkAddresses(ctx, w.pod, v, podEnd.index), checkRoutes(ctx, w.pod, v, podEnd.index))
 }
 
-func checkHostEnd(ctx context.Context, host *conn, v Veth) (*link, error) {
+// checkHostEnd looks at the host end and whether it is the pod end's peer. An end
+// that was made in the caller's namespace without a bridge may have been taken
+// to another one by the SDN that it was made for; then the pod's end, with the
+// pair's stamp, answers for both. Without a podEnd the host end alone is looked
+// at.
+func checkHostEnd(ctx context.Context, host *conn, v Veth, podEnd *link) error {
 	end, err := findLink(ctx, host, v.HostName)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	taken := end == nil && v.HostNS == "" && v.Master == ""
+	if taken && (podEnd == nil || podEnd.alias == v.HostAlias) {
+		return nil
 	}
 	if err := checkEnd(end, v.HostName, v.HostMAC, 0); err != nil {
-		return nil, err
+		return err
 	}
 	if end.alias != v.HostAlias {
-		return nil, fmt.Errorf("%s has alias %q: %w", v.HostName, end.alias, ErrForeign)
+		return fmt.Errorf("%s has alias %q: %w", v.HostName, end.alias, ErrForeign)
+	}
+	if podEnd != nil && (podEnd.peer != end.index || end.peer != podEnd.index) {
+		return fmt.Errorf("%s and %s are not each other's peers: %w", v.HostName, v.PodName, ErrMissing)
 	}
 	master, err := findMaster(ctx, host, v.Master)
 	if errors.Is(err, unix.ENODEV) {
-		return nil, fmt.Errorf("bridge %s is gone: %w", v.Master, ErrMissing)
+		return fmt.Errorf("bridge %s is gone: %w", v.Master, ErrMissing)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if master != nil && end.master != master.index {
-		return nil, fmt.Errorf("%s is not on bridge %s: %w", v.HostName, v.Master, ErrMissing)
+		return fmt.Errorf("%s is not on bridge %s: %w", v.HostName, v.Master, ErrMissing)
 	}
-	return end, nil
+	return nil
 }
 
 func checkEnd(end *link, name string, mac net.HardwareAddr, mtu int) error {

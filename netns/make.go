@@ -39,8 +39,8 @@ type Made struct {
 	HostIndex, PodIndex int
 }
 
-// Make makes the pair and returns when the host end passes frames: its carrier
-// is up and its bridge port enabled. A pair that an earlier Make with the same
+// Make makes the pair and returns when a host end on a bridge passes frames: its
+// carrier is up and its bridge port enabled. A pair that an earlier Make with the same
 // alias left behind is replaced. A step that fails undoes those before it.
 //
 // Errors: ErrInterfaceExists, ErrNoNamespace, ErrForeign, the context's, or the
@@ -54,6 +54,9 @@ func Make(ctx context.Context, v Veth) (Made, error) {
 }
 
 func makePair(ctx context.Context, v Veth) (Made, error) {
+	if v.PodNS == nil {
+		return Made{}, fmt.Errorf("no pod namespace given: %w", ErrNoNamespace)
+	}
 	w, err := connect(v)
 	if err != nil {
 		return Made{}, err
@@ -182,6 +185,9 @@ func finishPair(ctx context.Context, w wires, v Veth, made Made) error {
 	}
 	if err := w.pod.do(ctx, podSteps(v, made.PodIndex)...); err != nil {
 		return err
+	}
+	if w.master == nil {
+		return announce(v, made)
 	}
 	if err := awaitForwarding(ctx, w, made.HostIndex); err != nil {
 		return fmt.Errorf("wait for carrier of %s: %w", v.HostName, err)

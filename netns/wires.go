@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wires are the sockets into both namespaces of a pair.
+// wires are the sockets into both namespaces of a pair; pod is nil where the pod's
+// namespace is not known.
 type wires struct {
 	hostNS *os.File // nil: the caller's own
 	host   *conn
@@ -17,9 +18,6 @@ type wires struct {
 }
 
 func connect(v Veth) (wires, error) {
-	if v.PodNS == nil {
-		return wires{}, fmt.Errorf("no pod namespace given: %w", ErrNoNamespace)
-	}
 	var w wires
 	var err error
 	if w.hostNS, err = openNamespace(v.HostNS); err != nil {
@@ -28,6 +26,9 @@ func connect(v Veth) (wires, error) {
 	if w.host, err = dial(w.hostNS); err != nil {
 		w.close()
 		return wires{}, err
+	}
+	if v.PodNS == nil {
+		return w, nil
 	}
 	if w.pod, err = dial(v.PodNS); err != nil {
 		w.close()

@@ -100,7 +100,9 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 }
 
 // fulfil makes what a record says and waits until it works. What it pushes is
-// pushed before it is tried: a step that failed may have been done.
+// pushed before it is tried: a step that failed may have been done. An SDN that
+// takes interfaces up from the host's namespace gets the pair before the port:
+// it would take a half-made one away.
 func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record, u *undo) error {
 	w := wire(*rec)
 	w.PodNS = r.Netns
@@ -108,12 +110,16 @@ func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record,
 	u.push("delete the port", func(ctx context.Context) error { return gone(m.opt.API.DeletePort(ctx, port)) })
 	u.push("remove the veth pair", func(ctx context.Context) error { return m.opt.Pods.Remove(ctx, w) })
 	var made PodMade
-	err := both(ctx,
-		func(ctx context.Context) error { return m.keep.port(ctx, "pod", bound(*rec)) },
+	steps := both
+	if w.HostNS == "" {
+		steps = oneByOne
+	}
+	err := steps(ctx,
 		func(ctx context.Context) (err error) {
 			made, err = m.opt.Pods.Make(ctx, w)
 			return op("make the veth pair", err)
-		})
+		},
+		func(ctx context.Context) error { return m.keep.port(ctx, "pod", bound(*rec)) })
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,14 @@ func (u undo) run(ctx context.Context) error {
 	return nil
 }
 
+// oneByOne runs f, then g.
+func oneByOne(ctx context.Context, f, g func(context.Context) error) error {
+	if err := f(ctx); err != nil {
+		return err
+	}
+	return g(ctx)
+}
+
 // both does two things at once; when one fails the other is given up. It
 // returns when both have ended, with the cause that came first.
 func both(ctx context.Context, f, g func(context.Context) error) error {

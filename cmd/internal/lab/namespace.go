@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,8 +40,25 @@ func New() (*Lab, error) {
 		return nil, fmt.Errorf("make lab: %w", err)
 	}
 	l := &Lab{Dir: dir, prefix: "lab" + hex.EncodeToString(raw) + "-"}
-	l.Defer(func() error { return os.RemoveAll(dir) })
+	l.Defer(func() error { return errors.Join(unmountBelow(dir), os.RemoveAll(dir)) })
 	return l, nil
+}
+
+// unmountBelow detaches every mount at or below dir, the last one first.
+func unmountBelow(dir string) error {
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	lines := strings.Split(string(table), "\n")
+	for _, line := range slices.Backward(lines) {
+		fields := strings.Fields(line)
+		if len(fields) > 4 && strings.HasPrefix(fields[4], dir+"/") {
+			errs = append(errs, unix.Unmount(fields[4], unix.MNT_DETACH))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Defer registers f to run at Close, before everything registered earlier.

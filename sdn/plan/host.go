@@ -35,24 +35,15 @@ func Host(v sdn.View, c Config) (Namespace, error) {
 	return n, nil
 }
 
-// Priorities on the host: before anyone else's forward chain, and before the
-// source translation of others, who would take Moat's sources for their own.
-const (
-	prioForward    = -10
-	prioMasquerade = 90
-)
+// prioMasquerade comes before the source translation of others, who would take
+// Moat's sources for their own.
+const prioMasquerade = 90
 
-// hostTable lets nobody but the host itself start connections to what lies
-// behind the uplink, and translates what leaves the machine from there.
+// hostTable translates what leaves the machine from behind the uplink. It filters
+// nothing: who may start connections to pods is said by the tenants' chains, and
+// by them alone.
 func hostTable(c Config, dev string) nft.Table {
 	uplink := nft.Iface(dev)
-	in, out := nft.Match{Field: nft.IIfName, Value: uplink}, nft.Match{Field: nft.OIfName, Value: uplink}
-	related := nft.Match{Field: nft.CTState, Value: nft.Uint32(nft.StateEstablished | nft.StateRelated)}
-	forward := []nft.Rule{
-		nft.NewRule(out, in, nft.Accept()).WithComment("from tenant to tenant"),
-		nft.NewRule(out, related, nft.Accept()).WithComment("return flows"),
-		nft.NewRule(out, nft.Drop()).WithComment("only the host itself may start connections to pods"),
-	}
 	var masquerade []nft.Rule
 	for _, p := range c.Uplink.Masquerade {
 		masquerade = append(masquerade, nft.NewRule(
@@ -62,7 +53,6 @@ func hostTable(c Config, dev string) nft.Table {
 		))
 	}
 	t := nft.Table{Family: nft.IP, Name: c.HostTable(), Chains: []nft.Chain{
-		{Name: "forward", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Forward, Priority: prioForward, Policy: nft.PolicyAccept}, Rules: forward},
 		{Name: "postrouting", Base: &nft.Base{Type: nft.NATChain, Hook: nft.Postrouting, Priority: prioMasquerade, Policy: nft.PolicyAccept}, Rules: masquerade},
 	}}
 	return t.Normal()

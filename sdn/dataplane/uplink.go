@@ -7,10 +7,10 @@ import (
 )
 
 // admit lets the uplink's traffic through the forward chains of others that
-// drop what they do not know; what may pass is decided in Moat's own table.
+// drop what they do not know; what may pass is decided by the tenants' chains.
 // Rules that are not needed any more are taken back.
 func (j *job) admit() error {
-	if j.space.name != "" || !j.observed {
+	if j.space.name != "" {
 		return nil
 	}
 	stamp, dev := j.cfg.Plan.UplinkStamp(), sdn.InterfaceName(j.cfg.Plan.Uplink.Port)

@@ -132,7 +132,7 @@ func validName(s string) bool {
 
 func validContainerID(s string) *Error {
 	if !validName(s) {
-		return environmentError("invalid characters in containerID", s)
+		return environmentError("CNI_CONTAINERID: invalid characters in container ID", fmt.Sprintf("%q", s))
 	}
 	return nil
 }
@@ -140,12 +140,12 @@ func validContainerID(s string) *Error {
 func validIfName(s string) *Error {
 	switch {
 	case len(s) > ifNameMax:
-		return environmentError("interface name is too long",
+		return environmentError("CNI_IFNAME: interface name is too long",
 			fmt.Sprintf("%q has more than %d characters", s, ifNameMax))
 	case s == "." || s == "..":
-		return environmentError("interface name is . or ..", "")
+		return environmentError("CNI_IFNAME: interface name is . or ..", "")
 	case strings.ContainsFunc(s, func(r rune) bool { return r == '/' || r == ':' || unicode.IsSpace(r) }):
-		return environmentError("interface name contains / or : or whitespace characters", fmt.Sprintf("%q", s))
+		return environmentError("CNI_IFNAME: interface name contains / or : or whitespace characters", fmt.Sprintf("%q", s))
 	}
 	return nil
 }

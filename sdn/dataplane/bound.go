@@ -40,7 +40,7 @@ func (j *job) findBound(l plan.Link) error {
 		return err
 	}
 	stamp := j.cfg.Plan.GuestStamp(l.Port)
-	if cur, ok := j.space.seen.links[l.Name]; ok && cur.Alias != stamp {
+	if cur, ok := j.space.seen.links[l.Name]; ok && !j.ownPort(cur.Alias, l.Port) {
 		return j.write(cur, rtnl.LinkChange{Name: l.Name, Alias: &stamp})
 	}
 	return nil

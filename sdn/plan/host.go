@@ -35,13 +35,18 @@ func Host(v sdn.View, c Config) (Namespace, error) {
 	return n, nil
 }
 
-// prioMasquerade comes before the source translation of others, who would take
-// Moat's sources for their own.
-const prioMasquerade = 90
+// Priorities on the host: before the source translation of others, who would
+// take Moat's sources for their own, and after it.
+const (
+	prioMasquerade = 90
+	prioGuard      = 110
+)
 
-// hostTable translates what leaves the machine from behind the uplink. It filters
-// nothing: who may start connections to pods is said by the tenants' chains, and
-// by them alone.
+// hostTable translates what leaves the machine from behind the uplink. It does
+// not filter by tenant: who may start connections to pods is said by the
+// tenants' chains alone. But these let the host itself pass, so nothing that the
+// host forwards may look like it: what somebody's masquerading has given the
+// host's own source on its way to pods is dropped.
 func hostTable(c Config, dev string) nft.Table {
 	uplink := nft.Iface(dev)
 	var masquerade []nft.Rule
@@ -52,8 +57,16 @@ func hostTable(c Config, dev string) nft.Table {
 			nft.Masquerade{},
 		))
 	}
+	guard := []nft.Rule{nft.NewRule(
+		nft.Match{Field: nft.OIfName, Value: uplink},
+		nft.Match{Field: nft.IIfName, Not: true, Value: nft.Iface("")},
+		nft.Match{Field: nft.CTDirection, Not: true, Value: nft.Uint8(nft.DirReply)},
+		nft.Match{Field: nft.CTStatus, Value: nft.Uint32(nft.StatusSNAT)},
+		nft.Drop(),
+	).WithComment("forwarded and translated is not the host itself")}
 	t := nft.Table{Family: nft.IP, Name: c.HostTable(), Chains: []nft.Chain{
 		{Name: "postrouting", Base: &nft.Base{Type: nft.NATChain, Hook: nft.Postrouting, Priority: prioMasquerade, Policy: nft.PolicyAccept}, Rules: masquerade},
+		{Name: "guard", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Postrouting, Priority: prioGuard, Policy: nft.PolicyAccept}, Rules: guard},
 	}}
 	return t.Normal()
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -204,10 +205,4 @@ func TestVersionNeedsNoDaemon(t *testing.T) {
 
 func net1(p *lab.Pod) (netlink.Link, error) { return netlink.LinkByName(p.Args.IfName) }
 
-func asCNI(err error, to **types.Error) bool {
-	e, ok := err.(*types.Error) //nolint:errorlint // libcni returns it bare
-	if ok {
-		*to = e
-	}
-	return ok
-}
+func asCNI(err error, to **types.Error) bool { return errors.As(err, to) }

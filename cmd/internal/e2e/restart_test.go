@@ -25,7 +25,7 @@ func TestTrafficSurvivesKillAndRestart(t *testing.T) {
 	require.NoError(t, err)
 	before := n.kernelState()
 
-	for range 3 {
+	for range 6 {
 		require.NoError(t, n.daemon.Kill())
 		require.NoError(t, n.daemon.Start(t.Context()))
 	}

@@ -33,7 +33,7 @@ func TestBadInput(t *testing.T) {
 		"several variables missing": {vars{"CNI_CONTAINERID": "", "CNI_NETNS": "", "CNI_IFNAME": "", "CNI_PATH": ""}, n.conf(nil), 4, "[CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH] missing"},
 		"DEL without container":     {vars{"CNI_COMMAND": "DEL", "CNI_CONTAINERID": ""}, n.conf(nil), 4, "[CNI_CONTAINERID] missing"},
 		"GC without path":           {vars{"CNI_COMMAND": "GC", "CNI_PATH": ""}, n.conf(nil), 4, "[CNI_PATH] missing"},
-		"container ID":              {vars{"CNI_CONTAINERID": "../c"}, n.conf(nil), 4, "containerID"},
+		"container ID":              {vars{"CNI_CONTAINERID": "../c"}, n.conf(nil), 4, "CNI_CONTAINERID"},
 		"interface name too long":   {vars{"CNI_IFNAME": "eth0123456789abc"}, n.conf(nil), 4, "too long"},
 		"interface name with slash": {vars{"CNI_IFNAME": "et/h0"}, n.conf(nil), 4, "contains /"},
 		"interface name is ..":      {vars{"CNI_IFNAME": ".."}, n.conf(nil), 4, ".."},

@@ -28,9 +28,9 @@ type Installation struct {
 	Schema       int          `json:"schema"`
 	ID           string       `json:"id"` // random UUID
 	Name         string       `json:"name"`
-	Supernet     netip.Prefix `json:"supernet"`           // pods
+	Supernet     netip.Prefix `json:"supernet"`     // pods
 	SubnetLength int          `json:"tenantPrefix"` // prefix length of one tenant subnet
-	Transit      netip.Prefix `json:"transitPool"`        // uplink and transit pairs
+	Transit      netip.Prefix `json:"transitPool"`  // uplink and transit pairs
 }
 
 // Defaults is the plan of an installation whose configuration says nothing.

@@ -176,7 +176,7 @@ func releaseFenced(f *fixture) {
 	require.NotEqual(f, old.Address, young.Address)
 	require.NoError(f, s.Release(f.Context(), old))
 	require.Equal(f, young, must(s.Attachment(f.Context(), young.Attachment))(f))
-	require.NoError(f, s.Confirm(f.Context(), []ipam.Record{young}))
+	require.NoError(f, s.Confirm(f.Context(), []ipam.Record{young, young}), "the same one twice")
 	require.NoError(f, s.Release(f.Context(), young), "confirmed since it was read")
 	f.missing(s, young.Attachment)
 }

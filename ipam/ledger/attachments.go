@@ -76,7 +76,7 @@ const batch = 100
 
 // Confirm implements ipam.Store.
 func (l *Ledger) Confirm(ctx context.Context, rs []ipam.Record) error {
-	for len(rs) > 0 {
+	for rs = newest(rs); len(rs) > 0; {
 		n := min(batch, len(rs))
 		var ops []Op
 		for _, r := range rs[:n] {
@@ -94,6 +94,24 @@ func (l *Ledger) Confirm(ctx context.Context, rs []ipam.Record) error {
 		rs = rs[n:]
 	}
 	return nil
+}
+
+// newest keeps one record of each attachment, the latest: etcd refuses a
+// transaction that names a key twice.
+func newest(rs []ipam.Record) []ipam.Record {
+	kept := make([]ipam.Record, 0, len(rs))
+	at := make(map[ipam.Attachment]int, len(rs))
+	for _, r := range rs {
+		i, seen := at[r.Attachment]
+		switch {
+		case !seen:
+			at[r.Attachment] = len(kept)
+			kept = append(kept, r)
+		case r.Revision > kept[i].Revision:
+			kept[i] = r
+		}
+	}
+	return kept
 }
 
 // Release implements ipam.Store.

@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/moatnet/moat/cmd/internal/lab"
-	"github.com/moatnet/moat/sdn/embedetcd"
 )
 
 const (
@@ -111,26 +109,18 @@ func (n *node) exactlyOneTenant(rest *lab.REST, tenant string, bare map[string]i
 
 // newNodeOverEtcd is a node whose daemon uses an etcd of the test's.
 func newNodeOverEtcd(t *testing.T) (*node, string) {
-	dir, err := os.MkdirTemp("", "etcd")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	etcd, err := embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir})
-	require.NoError(t, err)
-	t.Cleanup(etcd.Close)
-	n := newHost(t)
-	n.start("--etcd-endpoints", etcd.Endpoint())
-	return n, etcd.Endpoint()
+	n, etcd := newHostWithEtcd(t)
+	n.start("--etcd-endpoints", etcd)
+	return n, etcd
 }
 
 // agent starts `moat agent` over the node's REST API and etcd.
 func (n *node) agent(name, etcd string) *lab.Runtime {
 	n.t.Helper()
-	hostID, err := os.ReadFile(filepath.Join(n.daemon.DataDir(), "host_id"))
-	require.NoError(n.t, err)
 	a := &lab.Daemon{Bin: bin, Dir: filepath.Join(n.lab.Dir, name), Host: n.host, Command: "agent", Args: []string{
 		"--etcd-endpoints", etcd, "--endpoint", "http://" + listen.String() + "/midonet-api",
 		"--password-file", filepath.Join(n.daemon.DataDir(), "admin.password"),
-		"--host-id", strings.TrimSpace(string(hostID)), "--node", name,
+		"--host-id", hostIDOf(n.t, n.daemon), "--node", name,
 	}}
 	require.NoError(n.t, os.Mkdir(a.Dir, 0o700))
 	require.NoError(n.t, a.Start(n.t.Context()))

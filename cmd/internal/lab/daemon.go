@@ -41,6 +41,14 @@ func (d *Daemon) LogFile() string { return filepath.Join(d.Dir, "moat.log") }
 
 // Start starts the process and waits until it can serve an ADD.
 func (d *Daemon) Start(ctx context.Context) error {
+	if err := d.Launch(); err != nil {
+		return err
+	}
+	return d.wait(ctx)
+}
+
+// Launch starts the process and waits for nothing.
+func (d *Daemon) Launch() error {
 	log, err := os.OpenFile(d.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)
@@ -57,8 +65,8 @@ func (d *Daemon) Start(ctx context.Context) error {
 		return fmt.Errorf("start moat: %w", err)
 	}
 	d.exit = make(chan error, 1)
-	go func() { d.exit <- d.cmd.Wait() }()
-	return d.wait(ctx)
+	go func(cmd *exec.Cmd) { d.exit <- cmd.Wait() }(d.cmd)
+	return nil
 }
 
 func (d *Daemon) wait(ctx context.Context) error {
@@ -124,10 +132,10 @@ func (d *Daemon) end(sig syscall.Signal) error {
 	select {
 	case err := <-d.exit:
 		d.cmd = nil
-		if sig == syscall.SIGKILL {
-			return nil
+		if err != nil && sig != syscall.SIGKILL {
+			return fmt.Errorf("moat ended with %w:\n%s", err, d.tail())
 		}
-		return err
+		return nil
 	case <-time.After(20 * time.Second):
 		_ = d.cmd.Process.Kill()
 		<-d.exit

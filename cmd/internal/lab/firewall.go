@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"net"
 	"net/netip"
 
 	"github.com/google/nftables"
@@ -65,6 +66,33 @@ func (n *Namespace) Service(virtual, backend netip.AddrPort) error {
 			&expr.Immediate{Register: 1, Data: backend.Addr().AsSlice()},
 			&expr.Immediate{Register: 2, Data: binaryutil.BigEndian.PutUint16(backend.Port())},
 			&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1, RegProtoMin: 2},
+		}})
+		return c.Flush()
+	})
+}
+
+// masquerading is the table of Masquerade.
+const masquerading = "docker"
+
+// Masquerade gives what comes from a network the host's own source wherever it
+// leaves to, as container runtimes do.
+func (n *Namespace) Masquerade(source netip.Prefix) error {
+	return n.Do(func() error {
+		c, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: masquerading})
+		chain := c.AddChain(&nftables.Chain{
+			Name: "POSTROUTING", Table: table, Type: nftables.ChainTypeNAT,
+			Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource,
+		})
+		mask := net.CIDRMask(source.Bits(), 32)
+		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4},
+			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: mask, Xor: make([]byte, 4)},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: source.Masked().Addr().AsSlice()},
+			&expr.Masq{},
 		}})
 		return c.Flush()
 	})

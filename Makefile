@@ -27,6 +27,7 @@ bench: lab reference
 vet:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
 
 # Root and network namespaces are needed; nothing is skipped without them.
 test: vet all

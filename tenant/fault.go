@@ -74,9 +74,3 @@ func classify(err error) (Code, string) {
 	}
 	return CodeIO, ""
 }
-
-// passing reports whether a call failed for something that may pass.
-func passing(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Code == CodeTryAgain
-}

@@ -137,8 +137,8 @@ func TestCheckSeesADeletedAddress(t *testing.T) {
 func TestGCRemovesWhatIsNotListed(t *testing.T) {
 	n := newNode(t)
 	keep, drop := n.pod("red", "keep"), n.pod("red", "drop")
-	require.NoError(t, n.rt.Call(func(list *libcni.NetworkConfigList) error {
-		return n.rt.CNI.GCNetworkList(t.Context(), list, &libcni.GCArgs{
+	require.NoError(t, n.host.Do(func() error {
+		return n.rt.CNI.GCNetworkList(t.Context(), n.rt.List, &libcni.GCArgs{
 			ValidAttachments: []types.GCAttachment{{ContainerID: keep.ID, IfName: "eth0"}},
 		})
 	}))
@@ -166,7 +166,7 @@ func TestStatusFollowsEtcd(t *testing.T) {
 	n := newHost(t)
 	n.start("--etcd-endpoints", etcd.Endpoint())
 	status := func() error {
-		return n.rt.Call(func(list *libcni.NetworkConfigList) error { return n.rt.CNI.GetStatusNetworkList(t.Context(), list) })
+		return n.host.Do(func() error { return n.rt.CNI.GetStatusNetworkList(t.Context(), n.rt.List) })
 	}
 	require.NoError(t, status())
 	p := n.pod("red", "one")

@@ -10,35 +10,26 @@ import (
 	"path/filepath"
 
 	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/invoke"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 )
 
 // Runtime calls CNI plugins as a container runtime does, through libcni.
 type Runtime struct {
+	List *libcni.NetworkConfigList
 	CNI  *libcni.CNIConfig
 	Host *Namespace // where the plugins are started
-	conf []byte
 }
 
 // NewRuntime reads the configuration list that a daemon wrote.
 func NewRuntime(conf, bin, cache string, host *Namespace) (*Runtime, error) {
-	raw, err := os.ReadFile(conf)
+	list, err := libcni.ConfListFromFile(conf)
 	if err != nil {
 		return nil, fmt.Errorf("read CNI configuration: %w", err)
 	}
-	return &Runtime{CNI: libcni.NewCNIConfigWithCacheDir([]string{bin}, cache, nil), Host: host, conf: raw}, nil
-}
-
-// Call runs f on the host with a configuration list of its own: libcni changes
-// the list that it is given.
-func (r *Runtime) Call(f func(list *libcni.NetworkConfigList) error) error {
-	return r.Host.Do(func() error {
-		list, err := libcni.ConfListFromBytes(r.conf)
-		if err != nil {
-			return fmt.Errorf("read CNI configuration: %w", err)
-		}
-		return f(list)
-	})
+	// libcni would make this at the first call, which is a race between many.
+	exec := &invoke.DefaultExec{RawExec: &invoke.RawExec{Stderr: os.Stderr}}
+	return &Runtime{List: list, CNI: libcni.NewCNIConfigWithCacheDir([]string{bin}, cache, exec), Host: host}, nil
 }
 
 // Runtime is one that uses the daemon's configuration and plugins.
@@ -86,8 +77,8 @@ func (l *Lab) NewPod(tenant, name string) (*Pod, error) {
 
 // Add runs ADD for the pod.
 func (r *Runtime) Add(ctx context.Context, p *Pod) error {
-	return r.Call(func(list *libcni.NetworkConfigList) error {
-		res, err := r.CNI.AddNetworkList(ctx, list, p.Args)
+	return r.Host.Do(func() error {
+		res, err := r.CNI.AddNetworkList(ctx, r.List, p.Args)
 		if err != nil {
 			return err
 		}
@@ -97,12 +88,12 @@ func (r *Runtime) Add(ctx context.Context, p *Pod) error {
 
 // Del runs DEL for the pod.
 func (r *Runtime) Del(ctx context.Context, p *Pod) error {
-	return r.Call(func(list *libcni.NetworkConfigList) error { return r.CNI.DelNetworkList(ctx, list, p.Args) })
+	return r.Host.Do(func() error { return r.CNI.DelNetworkList(ctx, r.List, p.Args) })
 }
 
 // Check runs CHECK for the pod.
 func (r *Runtime) Check(ctx context.Context, p *Pod) error {
-	return r.Call(func(list *libcni.NetworkConfigList) error { return r.CNI.CheckNetworkList(ctx, list, p.Args) })
+	return r.Host.Do(func() error { return r.CNI.CheckNetworkList(ctx, r.List, p.Args) })
 }
 
 func (p *Pod) adopt(res interface{ Print() error }) error {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -23,10 +24,32 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if os.Getenv(inside) == "" {
+		os.Exit(again(ctx))
+	}
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "moat-bench:", err)
 		os.Exit(1)
 	}
+}
+
+// inside is set in the environment of the process that measures: it lives in a
+// network namespace of its own as a whole, because changing a thread's namespace
+// for each call would be measured, too.
+const inside = "MOAT_BENCH_INSIDE"
+
+// again runs this program once more in a new network namespace.
+func again(ctx context.Context) int {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), inside+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		fmt.Fprintln(os.Stderr, "moat-bench: make a network namespace:", err)
+		return 1
+	}
+	return cmd.ProcessState.ExitCode()
 }
 
 type options struct {
@@ -57,12 +80,11 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (err error
 }
 
 func (o options) measure(ctx context.Context, l *lab.Lab, out, progress io.Writer) error {
-	host, err := l.Namespace("host")
-	if err != nil {
+	if err := lab.Up("lo"); err != nil {
 		return err
 	}
 	fmt.Fprintln(progress, "starting moat …")
-	daemon := &lab.Daemon{Bin: o.bin, Dir: l.Dir, Host: host, Args: []string{"--name", "bench", "--mtu", "1500"}}
+	daemon := &lab.Daemon{Bin: o.bin, Dir: l.Dir, Args: []string{"--name", "bench", "--mtu", "1500"}}
 	l.Defer(daemon.Stop)
 	if err := daemon.Start(ctx); err != nil {
 		return err
@@ -72,7 +94,7 @@ func (o options) measure(ctx context.Context, l *lab.Lab, out, progress io.Write
 	if err != nil {
 		return err
 	}
-	ref, err := reference(l.Dir, o.ref, host)
+	ref, err := reference(l.Dir, o.ref)
 	if err != nil {
 		return err
 	}
@@ -99,7 +121,7 @@ func takeDown(ctx context.Context, d *lab.Daemon) error {
 
 // reference writes a configuration of the reference plugins with what Moat
 // does too: a gateway on the bridge, one address, a default route.
-func reference(dir, bin string, host *lab.Namespace) (*lab.Runtime, error) {
+func reference(dir, bin string) (*lab.Runtime, error) {
 	conf := fmt.Sprintf(`{"cniVersion":"1.0.0","name":"ref","plugins":[{"type":"bridge","bridge":"ref0","isGateway":true,
 "ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":"10.99.0.0/22"}]],"routes":[{"dst":"0.0.0.0/0"}]}}]}`,
 		filepath.Join(dir, "ref-ipam"))
@@ -107,7 +129,7 @@ func reference(dir, bin string, host *lab.Namespace) (*lab.Runtime, error) {
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		return nil, err
 	}
-	return lab.NewRuntime(file, bin, filepath.Join(dir, "ref-cache"), host)
+	return lab.NewRuntime(file, bin, filepath.Join(dir, "ref-cache"), nil)
 }
 
 type side struct {

@@ -98,7 +98,7 @@ func (l *Lab) Namespace(name string) (*Namespace, error) {
 		return nil, fmt.Errorf("open namespace %s: %w", name, err)
 	}
 	l.Defer(n.remove)
-	return n, n.Do(linkUp("lo"))
+	return n, n.Do(func() error { return Up("lo") })
 }
 
 // pin gives the calling goroutine's thread a new namespace and mounts it at
@@ -130,8 +130,11 @@ func (n *Namespace) remove() error {
 func (n *Namespace) Remove() error { return n.remove() }
 
 // Do runs f on a thread inside the namespace and waits for it. Sockets, and
-// processes, that f makes stay inside it.
+// processes, that f makes stay inside it. A nil Namespace is the caller's own.
 func (n *Namespace) Do(f func() error) error {
+	if n == nil {
+		return f()
+	}
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()

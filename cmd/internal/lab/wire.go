@@ -9,14 +9,13 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-func linkUp(name string) func() error {
-	return func() error {
-		link, err := netlink.LinkByName(name)
-		if err != nil {
-			return fmt.Errorf("find %s: %w", name, err)
-		}
-		return netlink.LinkSetUp(link)
+// Up takes an interface of the caller's own namespace up.
+func Up(name string) error {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("find %s: %w", name, err)
 	}
+	return netlink.LinkSetUp(link)
 }
 
 // End is one end of a cable.

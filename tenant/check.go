@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
 )
@@ -89,29 +91,67 @@ func (m *Manager) Collect(ctx context.Context, node, network string, valid []ipa
 	return m.fault(what, errors.Join(errs...))
 }
 
-// statusAge is how long an answer to Status holds.
-const statusAge = time.Second
+// statusAge is how long an answer to Status holds, statusPatience how long it may
+// take to find.
+const (
+	statusAge      = time.Second
+	statusPatience = 5 * time.Second
+)
 
+// statusCache keeps the last answer; its lock is never held over a call.
 type statusCache struct {
-	mu  sync.Mutex
-	at  time.Time
-	err error
+	asking singleflight.Group
+	mu     sync.Mutex
+	at     time.Time
+	err    error
 }
 
-// Status implements Service. It asks store and SDN at most once a second.
+// Status implements Service. It asks store and SDN at most once a second, and
+// once for all who want to know at the same time: each waits for the answer as
+// long as its own ctx says, and a caller that goes away takes nothing from the
+// others.
 func (m *Manager) Status(ctx context.Context) error {
-	m.status.mu.Lock()
-	defer m.status.mu.Unlock()
-	if time.Since(m.status.at) < statusAge {
-		return m.status.err
+	answer := m.status.asking.DoChan("", func() (any, error) {
+		if fresh, err := m.status.get(); fresh {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusPatience)
+		defer cancel()
+		return nil, m.status.keep(m.available(ctx))
+	})
+	select {
+	case a := <-answer:
+		return a.Err
+	case <-ctx.Done():
+		return m.fault(fmt.Sprintf("ask for the status of node %s", m.opt.Node), ctx.Err())
 	}
-	err := m.reachable(ctx)
-	if err != nil {
-		err = &Error{Code: CodeNotAvailable, Msg: fmt.Sprintf("no pod can be attached on node %s: %v", m.opt.Node, err),
-			Details: "check etcd, the SDN API and the engine of this host", Err: err}
+}
+
+func (c *statusCache) get() (fresh bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.at) < statusAge, c.err
+}
+
+// keep remembers an answer, unless it says only that there was no time.
+func (c *statusCache) keep(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
-	m.status.at, m.status.err = time.Now(), err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at, c.err = time.Now(), err
 	return err
+}
+
+// available says whether a pod can be attached, as an error of its own code.
+func (m *Manager) available(ctx context.Context) error {
+	err := m.reachable(ctx)
+	if err == nil {
+		return nil
+	}
+	return &Error{Code: CodeNotAvailable, Msg: fmt.Sprintf("no pod can be attached on node %s: %v", m.opt.Node, err),
+		Details: "check etcd, the SDN API and the engine of this host", Err: err}
 }
 
 func (m *Manager) reachable(ctx context.Context) error {

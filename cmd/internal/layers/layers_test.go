@@ -2,7 +2,11 @@ package layers
 
 import (
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -41,13 +45,21 @@ var banned = map[string][]string{
 	"netns":      {"github.com/google/nftables", "go.etcd.io/etcd/", "net/http"},
 }
 
+// starters may start programs: what shows Moat from outside. The product speaks
+// to the kernel itself and starts nothing (no ip, nft or iptables); tests may.
+var starters = []string{"cmd/internal/lab", "cmd/moat-bench", "cmd/moat-demo"}
+
+// replacer alone may replace its process by another program.
+const replacer = "cmd/internal/shim"
+
 type goPackage struct {
-	ImportPath    string
-	Imports, Deps []string
+	ImportPath, Dir string
+	GoFiles         []string // without tests
+	Imports, Deps   []string
 }
 
 func list(t *testing.T) []goPackage {
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", module+"...").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports,Deps", module+"...").Output()
 	require.NoError(t, err)
 	var all []goPackage
 	dec := json.NewDecoder(strings.NewReader(string(out)))
@@ -104,4 +116,45 @@ func TestNoPackageReachesWhatItsLayerBans(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestNothingOfTheProductStartsPrograms(t *testing.T) {
+	var replaces []string
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if slices.Contains(p.Imports, "os/exec") && !slices.Contains(starters, name) {
+			t.Errorf("%s imports os/exec, and may start no program", name)
+		}
+		for _, file := range p.GoFiles {
+			for _, call := range startsIn(t, filepath.Join(p.Dir, file)) {
+				if name == replacer && call == "syscall.Exec" {
+					replaces = append(replaces, file)
+					continue
+				}
+				t.Errorf("%s/%s uses %s, and may start no program", name, file, call)
+			}
+		}
+	}
+	require.Equal(t, []string{"standalone.go"}, replaces, "the test sees a use of syscall.Exec where there is one")
+}
+
+// startsIn lists the functions of os, syscall and unix by which a file starts
+// programs without os/exec.
+func startsIn(t *testing.T, path string) []string {
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	require.NoError(t, err)
+	var found []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		pkg, ok := sel.X.(*ast.Ident)
+		if ok && slices.Contains([]string{"os", "syscall", "unix"}, pkg.Name) &&
+			slices.Contains([]string{"Exec", "ForkExec", "StartProcess"}, sel.Sel.Name) {
+			found = append(found, pkg.Name+"."+sel.Sel.Name)
+		}
+		return true
+	})
+	return found
 }

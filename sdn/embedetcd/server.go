@@ -11,6 +11,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.uber.org/zap"
 )
 
@@ -60,11 +61,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		s.Close()
 		return nil, fmt.Errorf("wait for etcd in %s: %w", cfg.Dir, context.Cause(ctx))
 	}
-	s.client, err = s.NewClient()
-	if err != nil {
-		s.Close()
-		return nil, err
-	}
+	s.client = v3client.New(e.Server)
 	return s, nil
 }
 
@@ -105,7 +102,8 @@ func (cfg Config) embed() (*embed.Config, error) {
 	return ec, nil
 }
 
-// Client is a client of the server, closed with it.
+// Client is a client of the server inside the process, closed with it: its calls
+// are function calls and pass no socket.
 func (s *Server) Client() *clientv3.Client { return s.client }
 
 // NewClient makes a further client, which the caller closes.

@@ -16,7 +16,8 @@ import (
 	"github.com/moatnet/moat/cmd/internal/lab"
 )
 
-// bin is the folder of the programs under test, built once.
+// bin is the folder of the programs under test, built once, with the race
+// detector: what it reports fails the test that ends the daemon.
 var bin string
 
 func TestMain(m *testing.M) { os.Exit(withPrograms(m)) }
@@ -29,8 +30,8 @@ func withPrograms(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	build := exec.Command("go", "build", "-o", dir+"/", "github.com/moatnet/moat/cmd/moat", "github.com/moatnet/moat/cmd/moat-cni", "github.com/moatnet/moat/cmd/moat-demo")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build := exec.Command("go", "build", "-race", "-o", dir+"/", "github.com/moatnet/moat/cmd/moat", "github.com/moatnet/moat/cmd/moat-cni", "github.com/moatnet/moat/cmd/moat-demo")
+	build.Env = append(os.Environ(), "CGO_ENABLED=1")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
 		return 1

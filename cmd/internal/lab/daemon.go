@@ -1,12 +1,14 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -61,12 +63,34 @@ func (d *Daemon) Launch() error {
 	args := append([]string{command, "--data-dir", d.DataDir(), "--socket", d.Socket(), "--cni-conf-dir", d.ConfDir(), "--netns-dir", d.NetnsDir()}, d.Args...)
 	d.cmd = exec.Command(filepath.Join(d.Bin, "moat"), args...)
 	d.cmd.Stdout, d.cmd.Stderr = log, log
-	if err := d.Host.Do(d.cmd.Start); err != nil {
+	if err := d.bring(d.cmd); err != nil {
 		return fmt.Errorf("start moat: %w", err)
 	}
-	d.exit = make(chan error, 1)
-	go func(cmd *exec.Cmd) { d.exit <- cmd.Wait() }(d.cmd)
 	return nil
+}
+
+// bring starts cmd from a thread that lives as long as the process: the kernel
+// ends a process with the thread that started it, so that none outlives a lab
+// that was killed.
+func (d *Daemon) bring(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, exit := make(chan error, 1), make(chan error, 1)
+	d.exit = exit
+	go func() {
+		err := d.Host.Do(func() error {
+			runtime.LockOSThread()
+			if err := cmd.Start(); err != nil {
+				return err
+			}
+			started <- nil
+			exit <- cmd.Wait()
+			return nil
+		})
+		if err != nil {
+			started <- err
+		}
+	}()
+	return <-started
 }
 
 func (d *Daemon) wait(ctx context.Context) error {
@@ -113,7 +137,8 @@ func (d *Daemon) CLI(ctx context.Context, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// Kill ends the process with SIGKILL and reaps it.
+// Kill ends the process with SIGKILL and reaps it. It, Stop and Wait report
+// also the data races that the process found.
 func (d *Daemon) Kill() error { return d.end(syscall.SIGKILL) }
 
 // Stop ends the process with SIGTERM, and with SIGKILL after 20 seconds.
@@ -135,7 +160,7 @@ func (d *Daemon) end(sig syscall.Signal) error {
 		if err != nil && sig != syscall.SIGKILL {
 			return fmt.Errorf("moat ended with %w:\n%s", err, d.tail())
 		}
-		return nil
+		return d.raced()
 	case <-time.After(20 * time.Second):
 		_ = d.cmd.Process.Kill()
 		<-d.exit
@@ -153,8 +178,22 @@ func (d *Daemon) Wait() error {
 	select {
 	case err := <-d.exit:
 		d.cmd = nil
-		return err
+		return errors.Join(err, d.raced())
 	case <-time.After(20 * time.Second):
 		return errors.New("moat did not end within 20 s")
 	}
+}
+
+// raced returns an error when the log holds a report of the race detector, which
+// programs built with it write.
+func (d *Daemon) raced() error {
+	log, err := os.ReadFile(d.LogFile())
+	if err != nil {
+		return fmt.Errorf("read log: %w", err)
+	}
+	at := bytes.Index(log, []byte("WARNING: DATA RACE"))
+	if at < 0 {
+		return nil
+	}
+	return fmt.Errorf("moat has a data race:\n%s", log[at:min(len(log), at+6000)])
 }

@@ -132,7 +132,9 @@ func newPair(v Veth, master *link) *request {
 	flags := uint16(unix.NLM_F_CREATE | unix.NLM_F_EXCL)
 	r := newRequest(unix.RTM_NEWLINK, flags, unix.IfInfomsg{Flags: unix.IFF_UP, Change: unix.IFF_UP}).
 		text(unix.IFLA_IFNAME, v.HostName).
-		attr(unix.IFLA_ADDRESS, v.HostMAC)
+		attr(unix.IFLA_ADDRESS, v.HostMAC).
+		number(unix.IFLA_NUM_TX_QUEUES, 1).
+		number(unix.IFLA_NUM_RX_QUEUES, 1)
 	if v.MTU > 0 {
 		r.number(unix.IFLA_MTU, uint32(v.MTU))
 	}
@@ -146,6 +148,8 @@ func newPair(v Veth, master *link) *request {
 				r.raw(bytesOf(&unix.IfInfomsg{}))
 				r.text(unix.IFLA_IFNAME, v.PodName)
 				r.attr(unix.IFLA_ADDRESS, v.PodMAC)
+				r.number(unix.IFLA_NUM_TX_QUEUES, 1)
+				r.number(unix.IFLA_NUM_RX_QUEUES, 1)
 				r.number(unix.IFLA_NET_NS_FD, uint32(v.PodNS.Fd()))
 				if v.MTU > 0 {
 					r.number(unix.IFLA_MTU, uint32(v.MTU))

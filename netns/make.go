@@ -8,14 +8,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// undoTimeout is how long the clean-up after a failed step may take when the
-// caller's own time is over.
-const undoTimeout = 5 * time.Second
 
 // Veth says what pair Make makes.
 type Veth struct {
@@ -54,31 +49,11 @@ func Make(ctx context.Context, v Veth) (Made, error) {
 }
 
 func makePair(ctx context.Context, v Veth) (Made, error) {
-	if v.PodNS == nil {
-		return Made{}, fmt.Errorf("no pod namespace given: %w", ErrNoNamespace)
-	}
-	w, err := connect(v)
+	p, err := begin(ctx, v, createPair)
 	if err != nil {
 		return Made{}, err
 	}
-	defer w.close()
-	if v, err = withMACs(v); err != nil {
-		return Made{}, err
-	}
-	if w.master, err = findMaster(ctx, w.host, v.Master); err != nil {
-		return Made{}, err
-	}
-	end, err := createPair(ctx, w, v)
-	if err != nil {
-		return Made{}, err
-	}
-	made := Made{HostMAC: v.HostMAC, PodMAC: v.PodMAC, HostIndex: end.index, PodIndex: end.peer}
-	if err := finishPair(ctx, w, v, made); err != nil {
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-		defer cancel()
-		return Made{}, errors.Join(err, w.host.deleteLink(undo, end.index))
-	}
-	return made, nil
+	return p.finish(ctx, v)
 }
 
 // withMACs fills in the MACs the caller left to chance. They are chosen here
@@ -179,24 +154,6 @@ func clearLeftover(ctx context.Context, w wires, v Veth) error {
 		return fmt.Errorf("%s: %w", end.name, ErrInterfaceExists)
 	}
 	return w.pod.deleteLink(ctx, end.index)
-}
-
-// finishPair stamps the host end, sets up the pod's side and waits for the host
-// end to pass frames.
-func finishPair(ctx context.Context, w wires, v Veth, made Made) error {
-	if err := w.host.do(ctx, step{"set alias of " + v.HostName, setAlias(made.HostIndex, v.HostAlias)}); err != nil {
-		return err
-	}
-	if err := w.pod.do(ctx, podSteps(v, made.PodIndex)...); err != nil {
-		return err
-	}
-	if w.master == nil {
-		return announce(v, made)
-	}
-	if err := awaitForwarding(ctx, w, made.HostIndex); err != nil {
-		return fmt.Errorf("wait for carrier of %s: %w", v.HostName, err)
-	}
-	return announce(v, made)
 }
 
 // awaitForwarding returns when the host end forwards. Carrier changes reach the

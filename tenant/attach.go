@@ -76,7 +76,7 @@ func (m *Manager) again(tenant sdn.TenantID, n *network, err error, left map[err
 
 // once is one attempt: record, port and veth, active.
 func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attached, error) {
-	rec, err := m.lease(ctx, n, r)
+	got, err := m.lease(ctx, n, r)
 	var exists *ipam.ExistsError
 	if errors.As(err, &exists) {
 		return m.resume(ctx, r, exists.Record)
@@ -89,9 +89,10 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 	if err != nil {
 		return Attached{}, err
 	}
+	rec := got.Record
 	var u undo
 	u.push("release the lease", func(ctx context.Context) error { return m.opt.Store.Release(ctx, rec) })
-	if err := m.fulfil(ctx, r, &rec, &u); err != nil {
+	if err := m.fulfil(ctx, r, &rec, got.pair, &u); err != nil {
 		m.undo(ctx, rec.Attachment, u)
 		return Attached{}, err
 	}
@@ -103,7 +104,7 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 // pushed before it is tried: a step that failed may have been done. An SDN that
 // takes interfaces up from the host's namespace gets the pair before the port:
 // it would take a half-made one away.
-func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record, u *undo) error {
+func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record, pair Prepared, u *undo) error {
 	w := wire(*rec)
 	w.PodNS = r.Netns
 	port := sdn.PortID(rec.Port)
@@ -116,7 +117,11 @@ func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record,
 	}
 	err := steps(ctx,
 		func(ctx context.Context) (err error) {
-			made, err = m.opt.Pods.Make(ctx, w)
+			finish := m.opt.Pods.Make
+			if pair != nil {
+				finish = pair.Finish
+			}
+			made, err = finish(ctx, w)
 			return op("make the veth pair", err)
 		},
 		func(ctx context.Context) error { return m.keep.port(ctx, "pod", bound(*rec)) })

@@ -21,6 +21,10 @@ type Engine interface {
 // Pods makes and removes the veth pairs between bridges and pods. An error that
 // is an *Error keeps its code.
 type Pods interface {
+	// Prepare makes the part of a pair that needs no address, in place and
+	// stamped; w's addresses, gateway, routes and pod's MAC are not looked at. It
+	// replaces nothing that is there. An error, or nil for both, leaves all to Make.
+	Prepare(ctx context.Context, w PodWire) (Prepared, error)
 	// Make makes the pair with its peer in the pod's namespace, configured and
 	// up. An interface of the pod's that has the name already is
 	// CodeInterfaceUsed.
@@ -32,6 +36,14 @@ type Pods interface {
 	// MAC or an MTU of 0 in w is not looked at; with a nil PodNS only the host
 	// end is.
 	Check(ctx context.Context, w PodWire) error
+}
+
+// Prepared is a pair that one of its methods ends.
+type Prepared interface {
+	// Finish does what is left of Make. When it fails the pair is gone.
+	Finish(ctx context.Context, w PodWire) (PodMade, error)
+	// Abandon removes the pair.
+	Abandon(ctx context.Context) error
 }
 
 // PodWire is one pod's veth pair, in full.

@@ -135,6 +135,35 @@ func (p *pods) has(host string) bool {
 	return ok
 }
 
+func (p *pods) Prepare(ctx context.Context, w PodWire) (Prepared, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := errors.Join(p.failed("prepare"), ctx.Err()); err != nil {
+		return nil, err
+	}
+	if _, ok := p.pairs[w.HostName]; ok {
+		return nil, fmt.Errorf("interface %s exists", w.HostName)
+	}
+	p.pairs[w.HostName] = w
+	return begun{p, w.HostName}, nil
+}
+
+type begun struct {
+	pods *pods
+	host string
+}
+
+func (b begun) Finish(ctx context.Context, w PodWire) (PodMade, error) {
+	b.pods.mu.Lock()
+	delete(b.pods.pairs, b.host)
+	b.pods.mu.Unlock()
+	return b.pods.Make(ctx, w)
+}
+
+func (b begun) Abandon(context.Context) error {
+	return b.pods.Remove(context.Background(), PodWire{HostName: b.host})
+}
+
 func (p *pods) Make(ctx context.Context, w PodWire) (PodMade, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,11 +15,11 @@ import (
 // lease records the attachment with an address of the tenant's: the requested
 // one, or the next of the subnet that had room last, of the others, of a new
 // one, in that order.
-func (m *Manager) lease(ctx context.Context, n *network, r AttachRequest) (ipam.Record, error) {
+func (m *Manager) lease(ctx context.Context, n *network, r AttachRequest) (leased, error) {
 	if len(r.IPs) == 1 {
 		i := slices.IndexFunc(n.record.Subnets, func(s ipam.Subnet) bool { return s.Prefix.Contains(r.IPs[0]) })
 		if i < 0 {
-			return ipam.Record{}, fmt.Errorf("requested address %s is in none of the tenant's subnets %s: %w",
+			return leased{}, fmt.Errorf("requested address %s is in none of the tenant's subnets %s: %w",
 				r.IPs[0], prefixes(n.record.Subnets), ipam.ErrInvalid)
 		}
 		return m.leaseIn(ctx, n, i, r)
@@ -29,19 +29,19 @@ func (m *Manager) lease(ctx context.Context, n *network, r AttachRequest) (ipam.
 		first := int(n.hint.Load())
 		for k := range count {
 			i := (first + k) % count
-			rec, err := m.leaseIn(ctx, n, i, r)
+			got, err := m.leaseIn(ctx, n, i, r)
 			if !errors.Is(err, ipam.ErrExhausted) {
 				n.hint.Store(int32(i))
-				return rec, err
+				return got, err
 			}
 		}
 		larger, err := m.extend(ctx, n)
 		if err != nil {
-			return ipam.Record{}, fmt.Errorf("subnets %s are full: %w", prefixes(n.record.Subnets), err)
+			return leased{}, fmt.Errorf("subnets %s are full: %w", prefixes(n.record.Subnets), err)
 		}
 		n = larger
 	}
-	return ipam.Record{}, fmt.Errorf("subnets %s fill faster than new ones come: %w", prefixes(n.record.Subnets), ipam.ErrStale)
+	return leased{}, fmt.Errorf("subnets %s fill faster than new ones come: %w", prefixes(n.record.Subnets), ipam.ErrStale)
 }
 
 func prefixes(subnets []ipam.Subnet) (ps []netip.Prefix) {
@@ -51,12 +51,47 @@ func prefixes(subnets []ipam.Subnet) (ps []netip.Prefix) {
 	return ps
 }
 
-func (m *Manager) leaseIn(ctx context.Context, n *network, i int, r AttachRequest) (ipam.Record, error) {
+// leased is a record with the pair that was made while it was written.
+type leased struct {
+	ipam.Record
+	pair Prepared // nil: Make makes it
+}
+
+// leaseIn writes the record and, while the store does that, makes the pair as
+// far as it needs no address. This alone may come before the intent is recorded:
+// it lives in the pod's namespace and dies with it, and it is stamped, so that
+// the engine removes what a death in between leaves.
+func (m *Manager) leaseIn(ctx context.Context, n *network, i int, r AttachRequest) (leased, error) {
 	rec, err := m.plan(ctx, n, n.record.Subnets[i], r)
 	if err != nil {
-		return ipam.Record{}, err
+		return leased{}, err
 	}
-	return m.opt.Store.Lease(ctx, n.record, rec)
+	pair := m.prepare(ctx, rec, r)
+	rec, err = m.opt.Store.Lease(ctx, n.record, rec)
+	got := leased{rec, <-pair}
+	if err != nil && got.pair != nil {
+		err = errors.Join(err, op("remove the veth pair", got.pair.Abandon(ctx)))
+	}
+	return got, err
+}
+
+// prepare begins a pair, unless an SDN would take it away before it is finished.
+func (m *Manager) prepare(ctx context.Context, rec ipam.Record, r AttachRequest) <-chan Prepared {
+	pair := make(chan Prepared, 1)
+	if rec.HostNS == "" {
+		pair <- nil
+		return pair
+	}
+	go func() {
+		w := wire(rec)
+		w.PodNS = r.Netns
+		begun, err := m.opt.Pods.Prepare(ctx, w)
+		if err != nil {
+			begun = nil // Make says what is wrong, once the record is there
+		}
+		pair <- begun
+	}()
+	return pair
 }
 
 // plan is an attachment's record with everything that is to be made for it but

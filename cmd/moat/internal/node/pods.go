@@ -18,16 +18,48 @@ type pods struct{}
 
 var _ tenant.Pods = pods{}
 
+func (pods) Prepare(ctx context.Context, w tenant.PodWire) (tenant.Prepared, error) {
+	w.Addresses, w.Gateway, w.Routes = nil, netip.Addr{}, nil
+	v, err := veth(w)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := netns.Prepare(ctx, v)
+	if err != nil {
+		return nil, coded(w, err)
+	}
+	return prepared{pair}, nil
+}
+
+// prepared is a pair that waits for its address.
+type prepared struct{ pair *netns.Pair }
+
+func (p prepared) Finish(ctx context.Context, w tenant.PodWire) (tenant.PodMade, error) {
+	v, err := veth(w)
+	if err != nil {
+		return tenant.PodMade{}, errors.Join(err, p.pair.Abandon(ctx))
+	}
+	return answer(w)(p.pair.Finish(ctx, v))
+}
+
+func (p prepared) Abandon(ctx context.Context) error { return p.pair.Abandon(ctx) }
+
 func (pods) Make(ctx context.Context, w tenant.PodWire) (tenant.PodMade, error) {
 	v, err := veth(w)
 	if err != nil {
 		return tenant.PodMade{}, err
 	}
-	made, err := netns.Make(ctx, v)
-	if err != nil {
-		return tenant.PodMade{}, coded(w, err)
+	return answer(w)(netns.Make(ctx, v))
+}
+
+// answer puts what was made, or not, in the words of package tenant.
+func answer(w tenant.PodWire) func(netns.Made, error) (tenant.PodMade, error) {
+	return func(made netns.Made, err error) (tenant.PodMade, error) {
+		if err != nil {
+			return tenant.PodMade{}, coded(w, err)
+		}
+		return tenant.PodMade{HostMAC: made.HostMAC.String(), PodMAC: made.PodMAC.String()}, nil
 	}
-	return tenant.PodMade{HostMAC: made.HostMAC.String(), PodMAC: made.PodMAC.String()}, nil
 }
 
 func (pods) Remove(ctx context.Context, w tenant.PodWire) error {

@@ -24,8 +24,9 @@ const (
 
 var errClientGone = errors.New("the plugin is gone: the runtime gave up or was stopped")
 
-// serve does the one call of a connection.
-func (a *Agent) serve(ctx context.Context, c *net.UnixConn) {
+// serve does the one call of a connection. The call ends with ctx, and undoing
+// what became of it with undoing.
+func (a *Agent) serve(ctx, undoing context.Context, c *net.UnixConn) {
 	defer c.Close()
 	request, failure := a.accept(c)
 	if failure != nil {
@@ -54,19 +55,18 @@ func (a *Agent) serve(ctx context.Context, c *net.UnixConn) {
 		<-received
 	}
 	if err != nil && reply.Failure == nil {
-		a.lost(ctx, request, err)
+		a.lost(undoing, request, err)
 	}
 }
 
 // lost undoes an ADD whose result the runtime never saw. A plugin that is alive
-// but slow is given the benefit of the doubt, and so is one that a stopping
-// daemon left.
+// but slow is given the benefit of the doubt.
 func (a *Agent) lost(ctx context.Context, r protocol.Request, cause error) {
 	if timeout := net.Error(nil); errors.As(cause, &timeout) && timeout.Timeout() {
 		a.log.Warn("the plugin did not confirm its result", "call", r.Env.Subject())
 		return
 	}
-	if err := a.Undo(context.WithoutCancel(ctx), r); err != nil {
+	if err := a.Undo(ctx, r); err != nil {
 		a.log.Error("undo an ADD whose result was lost", "call", r.Env.Subject(), "error", err)
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/moatnet/moat/cmd/internal/protocol"
+	"github.com/moatnet/moat/cmd/moat/internal/agent"
+	"github.com/moatnet/moat/cmd/moat/internal/socket"
 )
 
 func TestDaemonNotRunning(t *testing.T) {
@@ -48,7 +50,8 @@ func TestDaemonLeftItsSocketBehind(t *testing.T) {
 
 func TestTwoDaemonsOnOneSocket(t *testing.T) {
 	n := newNode(t)
-	require.ErrorContains(t, n.agent.Run(t.Context()), "another daemon")
+	_, err := agent.Listen(t.Context(), n.socket)
+	require.ErrorIs(t, err, socket.ErrTaken)
 	require.Zero(t, plugin(t, "moat-cni", n.env(nil), n.conf(nil)).status, "the first goes on")
 }
 

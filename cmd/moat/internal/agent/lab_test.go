@@ -67,12 +67,14 @@ func (n *node) start(t testing.TB) {
 	t.Helper()
 	var err error
 	n.agent, err = agent.New(agent.Options{
-		Service: n.service, SocketPath: n.socket, Node: "node-1", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Service: n.service, Node: "node-1", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
+	l, err := agent.Listen(ctx, n.socket)
+	require.NoError(t, err)
 	done := make(chan error, 1)
-	go func() { done <- n.agent.Run(ctx) }()
+	go func() { done <- n.agent.Serve(ctx, l) }()
 	stopped := false
 	n.stop = func() {
 		if !stopped {
@@ -82,12 +84,6 @@ func (n *node) start(t testing.TB) {
 		}
 	}
 	t.Cleanup(n.stop)
-	select {
-	case <-n.agent.Ready():
-	case err := <-done:
-		done <- err
-		require.NoError(t, err, "the agent ended before it was ready")
-	}
 }
 
 func newPod(t testing.TB) ns.NetNS {

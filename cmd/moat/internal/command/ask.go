@@ -153,14 +153,15 @@ func (e *env) topology() *cobra.Command {
 }
 
 func (e *env) down() *cobra.Command {
-	var yes bool
+	var yes, force bool
 	cmd := &cobra.Command{Use: "down", Short: "Remove all that this installation has made, and end the daemon", Args: cobra.NoArgs}
 	cmd.Flags().BoolVar(&yes, "yes", false, "really remove every tenant's network")
+	cmd.Flags().BoolVar(&force, "force", false, "even while pods of other nodes are attached")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if !yes {
 			return errors.New("this cuts off every pod; say --yes to do it (to stop the daemon alone, send it SIGTERM)")
 		}
-		return e.operations(cmd.Context(), func(ops control.Operations) error { return ops.TakeDown(cmd.Context()) })
+		return e.operations(cmd.Context(), func(ops control.Operations) error { return ops.TakeDown(cmd.Context(), force) })
 	}
 	return cmd
 }

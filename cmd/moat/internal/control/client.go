@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -119,7 +120,7 @@ func (c *Client) Topology(ctx context.Context, tenant string) (Topology, error) 
 }
 
 // TakeDown implements Operations.
-func (c *Client) TakeDown(ctx context.Context) error {
-	_, err := call[any](ctx, c, http.MethodDelete, "/")
+func (c *Client) TakeDown(ctx context.Context, force bool) error {
+	_, err := call[any](ctx, c, http.MethodDelete, "/?force="+strconv.FormatBool(force))
 	return err
 }

@@ -24,8 +24,9 @@ type Operations interface {
 	// Topology returns one tenant's devices, or everyone's for "".
 	Topology(ctx context.Context, tenant string) (Topology, error)
 	// TakeDown removes all that the installation has in the kernel and in the
-	// store; the daemon ends after it.
-	TakeDown(ctx context.Context) error
+	// store; the daemon ends after it. It is ErrInUse while pods of other nodes
+	// are attached, unless forced. It goes on when ctx ends.
+	TakeDown(ctx context.Context, force bool) error
 }
 
 // The kinds of error of Operations.

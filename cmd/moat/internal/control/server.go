@@ -7,38 +7,26 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"time"
+
+	"github.com/moatnet/moat/cmd/moat/internal/socket"
 )
 
-// Serve answers operations at a unix socket, mode 0600, until ctx ends.
-func Serve(ctx context.Context, socket string, ops Operations) error {
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove stale control socket: %w", err)
-	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "unix", socket)
+// grace is how long requests under way may take when the daemon ends.
+const grace = 5 * time.Second
+
+// Listen takes the socket, mode 0600, that the CLI calls.
+func Listen(ctx context.Context, path string) (*net.UnixListener, error) {
+	return socket.Listen(ctx, path, 0o600)
+}
+
+// Serve answers operations until ctx ends, and closes the listener.
+func Serve(ctx context.Context, l net.Listener, ops Operations) error {
+	err := socket.ServeHTTP(ctx, l, &http.Server{Handler: handler(ops), ReadHeaderTimeout: 5 * time.Second}, grace)
 	if err != nil {
-		return fmt.Errorf("listen for control: %w", err)
+		return fmt.Errorf("serve control: %w", err)
 	}
-	if err := os.Chmod(socket, 0o600); err != nil {
-		_ = ln.Close()
-		return fmt.Errorf("protect control socket: %w", err)
-	}
-	srv := &http.Server{Handler: handler(ops), ReadHeaderTimeout: 5 * time.Second}
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		_ = srv.Shutdown(grace)
-	}()
-	err = srv.Serve(ln)
-	if errors.Is(err, http.ErrServerClosed) {
-		<-stopped
-		return nil
-	}
-	return fmt.Errorf("serve control: %w", err)
+	return nil
 }
 
 func handler(ops Operations) http.Handler {
@@ -59,7 +47,9 @@ func handler(ops Operations) http.Handler {
 	mux.HandleFunc("GET /topology", reply(func(r *http.Request) (any, error) {
 		return ops.Topology(r.Context(), r.URL.Query().Get("tenant"))
 	}))
-	mux.HandleFunc("DELETE /{$}", reply(func(r *http.Request) (any, error) { return nil, ops.TakeDown(r.Context()) }))
+	mux.HandleFunc("DELETE /{$}", reply(func(r *http.Request) (any, error) {
+		return nil, ops.TakeDown(r.Context(), r.URL.Query().Get("force") == "true")
+	}))
 	return mux
 }
 

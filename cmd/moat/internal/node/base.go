@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 	"github.com/moatnet/moat/ipam"
@@ -32,7 +31,9 @@ type base struct {
 	host     sdn.HostID
 	nodeName string
 	mtu      int
-	unlock   func()
+	// tombstones is the folder of what is to be detached yet; "": in memory.
+	tombstones string
+	unlock     func()
 }
 
 // openBase is for a process that has the data directory to itself.
@@ -52,7 +53,7 @@ func openBase(ctx context.Context, c config.Config, log *slog.Logger) (*base, er
 
 // openShared is for one of several processes that use a data directory at once.
 func openShared(ctx context.Context, c config.Config, log *slog.Logger) (_ *base, err error) {
-	b := &base{cfg: c, log: log}
+	b := &base{cfg: c, log: log, tombstones: filepath.Join(c.DataDir, "tombstones")}
 	defer func() {
 		if err != nil {
 			b.close()
@@ -118,15 +119,7 @@ func (b *base) openSDN(ctx context.Context) (*sdnPart, error) {
 
 func (s *sdnPart) close() { _ = s.topology.Close() }
 
-// enginePart is the engine with the means to stop it before the daemon ends.
-type enginePart struct {
-	engine *dataplane.Engine
-	stop   context.CancelFunc
-	ended  chan struct{}
-	halted atomic.Bool
-}
-
-func (b *base) newEngine(ctx context.Context, t *topology.Topology, reports dataplane.Reports) (*enginePart, error) {
+func (b *base) newEngine(ctx context.Context, t *topology.Topology, reports dataplane.Reports) (*dataplane.Engine, error) {
 	if err := b.registerHost(ctx, t); err != nil {
 		return nil, err
 	}
@@ -134,36 +127,11 @@ func (b *base) newEngine(ctx context.Context, t *topology.Topology, reports data
 	if err != nil {
 		return nil, err
 	}
-	e, err := dataplane.New(dataplane.Config{
+	return dataplane.New(dataplane.Config{
 		Source: t, Reports: reports, Logger: b.log, NetnsDir: b.cfg.RunNetns,
 		Plan: plan.Config{Installation: b.plan.ID, Host: b.host, MTU: b.mtu, Uplink: uplink},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &enginePart{engine: e, ended: make(chan struct{})}, nil
 }
-
-// run runs the engine until ctx or stop ends it.
-func (e *enginePart) run(ctx context.Context) error {
-	ctx, e.stop = context.WithCancel(ctx)
-	defer e.stop()
-	defer close(e.ended)
-	err := e.engine.Run(ctx)
-	if e.halted.Load() || errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
-}
-
-// halt ends the engine and waits for it.
-func (e *enginePart) halt() {
-	e.halted.Store(true)
-	e.stop()
-	<-e.ended
-}
-
-func (e *enginePart) close() { _ = e.engine.Close() }
 
 // registerHost makes this host known to the topology.
 func (b *base) registerHost(ctx context.Context, api sdn.HostAPI) error {
@@ -193,6 +161,6 @@ func (b *base) newManager(api sdn.API, engine tenant.Engine) (*tenant.Manager, e
 		Plan: installation(b.cfg), Node: b.nodeName, Host: b.host,
 		Uplink: tenant.Uplink{Interface: b.cfg.Uplink, Address: b.cfg.UplinkAddress, Gateway: b.cfg.UplinkGateway},
 		NoNAT:  b.cfg.NoNAT, MTU: b.mtu,
-		TombstoneDir: filepath.Join(b.cfg.DataDir, "tombstones"), Log: b.log,
+		TombstoneDir: b.tombstones, Log: b.log,
 	})
 }

@@ -46,7 +46,7 @@ func (d direct) Status(ctx context.Context) (control.Status, error) {
 }
 
 // TakeDown implements control.Operations.
-func (direct) TakeDown(context.Context) error {
+func (direct) TakeDown(context.Context, bool) error {
 	return errors.New("only a daemon can take an installation down; ask it at its --socket")
 }
 

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 	"github.com/moatnet/moat/cmd/moat/internal/control"
@@ -26,12 +24,18 @@ func SDN(ctx context.Context, c config.Config, log *slog.Logger) error {
 		return err
 	}
 	defer s.close()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return b.store.watch(ctx) })
-	g.Go(func() error { return hearLiveness(ctx, b.store.client, b.livenessPrefix(), s.topology, log) })
-	g.Go(func() error { return serveREST(ctx, c.Listen, s.handler()) })
+	l, err := listenREST(ctx, c.Listen)
+	if err != nil {
+		return err
+	}
+	t := newTasks(log)
+	t.start(partLiveness, func(ctx context.Context) error {
+		return hearLiveness(ctx, b.store.client, b.livenessPrefix(), s.topology, log)
+	})
+	t.start(partREST, func(ctx context.Context) error { return s.serveREST(ctx, l) })
+	defer t.stopAll(partREST, partLiveness)
 	log.Info("serving the REST API", "listen", c.Listen, "etcd", b.store.where)
-	return ended(g.Wait())
+	return t.wait(ctx)
 }
 
 // Engine runs the engine alone, over the etcd of an SDN server elsewhere.
@@ -54,11 +58,12 @@ func Engine(ctx context.Context, c config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer e.close()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return voice.Run(ctx) })
-	g.Go(func() error { return e.run(ctx) })
-	return ended(g.Wait())
+	defer e.Close()
+	t := newTasks(log)
+	t.start(partLiveness, voice.Run)
+	t.start(partEngine, e.Run)
+	defer t.stopAll(partEngine, partLiveness)
+	return t.wait(ctx)
 }
 
 // Agent runs the node agent alone.
@@ -68,38 +73,36 @@ func Agent(ctx context.Context, c config.Config, log *slog.Logger) error {
 		return err
 	}
 	defer b.close()
+	at, err := openDoors(ctx, c, false)
+	if err != nil {
+		return err
+	}
+	defer at.close()
 	m, api, err := b.remoteManager()
 	if err != nil {
 		return err
 	}
-	a, err := agent.New(agent.Options{Service: m, SocketPath: c.Socket, Node: b.nodeName, Logger: log})
+	a, err := agent.New(agent.Options{Service: m, Node: b.nodeName, Logger: log})
 	if err != nil {
 		return err
 	}
+	d := &agentDaemon{direct: direct{operations{m, api}, b}}
+	t := newTasks(log)
+	t.start(partControl, func(ctx context.Context) error { return control.Serve(ctx, at.control, d) })
+	defer t.stopAll(partAgent, partManager, partControl)
 	if _, err := m.EnsureProvider(ctx); err != nil {
 		return err
 	}
-	d := &agentDaemon{direct: direct{operations{m, api}, b}}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return m.Run(ctx) })
-	g.Go(func() error { return a.Run(ctx) })
-	g.Go(func() error { return control.Serve(ctx, control.SocketFor(c.Socket), d) })
-	g.Go(func() error {
-		select {
-		case <-a.Ready():
-		case <-ctx.Done():
-			return nil
+	t.start(partManager, m.Run)
+	t.start(partAgent, func(ctx context.Context) error { return a.Serve(ctx, at.agent) })
+	if c.CNIConfDir != "" {
+		if err := writeConfList(c, b.mtu); err != nil {
+			return err
 		}
-		if c.CNIConfDir != "" {
-			if err := writeConfList(c, b.mtu); err != nil {
-				return err
-			}
-		}
-		d.ready.Store(true)
-		log.Info("ready", "socket", c.Socket, "endpoint", c.Endpoint.URLs, "etcd", b.store.where)
-		return nil
-	})
-	return ended(g.Wait())
+	}
+	d.ready.Store(true)
+	log.Info("ready", "socket", c.Socket, "endpoint", c.Endpoint.URLs, "etcd", b.store.where)
+	return t.wait(ctx)
 }
 
 // ended turns the end that was asked for into success.
@@ -130,5 +133,8 @@ func (b *base) remoteManager() (*tenant.Manager, sdn.API, error) {
 	m, err := b.newManager(api, tenant.Polling{API: api, Installation: b.plan.ID, MTU: b.mtu})
 	return m, api, err
 }
+
+// partLiveness is what engine and SDN server tell each other, in two processes.
+const partLiveness = "liveness"
 
 func (b *base) livenessPrefix() string { return b.cfg.Etcd.Prefix + "live/" }

@@ -25,6 +25,7 @@ func TestFirstPodsOfOneTenantFromTwoAgents(t *testing.T) {
 	rest, err := n.daemon.REST(t.Context(), listen)
 	require.NoError(t, err)
 	bare := n.objects(rest, "")
+	kept := newRecords(t, etcd)
 
 	for round := range rounds {
 		tenant := fmt.Sprintf("crowd%d", round)
@@ -45,13 +46,19 @@ func TestFirstPodsOfOneTenantFromTwoAgents(t *testing.T) {
 		}
 		n.reaches(pods[0].Namespace, pods[firstPods-1].Address)
 		n.exactlyOneTenant(rest, tenant, bare)
+		require.Equal(t, map[string]int{
+			"tenants": 1, "subnet slots": 1, "transit slots": 1, "addresses": firstPods, "attachments": firstPods,
+		}, kept.of(tenant))
 
 		var gone errgroup.Group
 		for i, p := range pods {
 			gone.Go(func() error { return agents[i%len(agents)].Del(t.Context(), p) })
 		}
 		require.NoError(t, gone.Wait())
+		require.Equal(t, map[string]int{"tenants": 1, "subnet slots": 1, "transit slots": 1, "freed": firstPods}, kept.of(tenant))
 		n.cli("tenant", "delete", tenant)
+		require.Empty(t, kept.of(tenant), "records of a tenant that is gone")
+		require.Equal(t, 2*(round+1), kept.freedSlots(), "its subnet and its transit pair cool down, and no other")
 		require.Equal(t, bare, n.objects(rest, ""), "after the tenant's end nothing of it is left")
 		for _, p := range pods {
 			require.NoError(t, p.Remove())

@@ -36,6 +36,12 @@ func withPrograms(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
 		return 1
 	}
+	// Reports go to the log as they are found; waiting a second for more at the
+	// end of each plugin would be the greater part of the tests' time.
+	if err := os.Setenv("GORACE", "halt_on_error=0 atexit_sleep_ms=0"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return m.Run()
 }
 
@@ -159,7 +165,7 @@ func (n *node) cli(args ...string) string {
 func (n *node) plugin(conf string, env map[string]string) (stdout string, err error) {
 	cmd := exec.CommandContext(n.t.Context(), filepath.Join(bin, "moat-cni"))
 	cmd.Stdin = strings.NewReader(conf)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "CNI_PATH=" + bin}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "CNI_PATH=" + bin, "GORACE=" + os.Getenv("GORACE")}
 	for k, v := range env {
 		cmd.Env = append(cmd.Env, k+"="+v)
 	}

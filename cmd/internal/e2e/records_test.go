@@ -1,0 +1,79 @@
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+)
+
+// ipamPrefix is where Moat's address management keeps its records.
+const ipamPrefix = "/moat/ipam/ipam/v1/"
+
+// records reads what Moat's address management keeps in an etcd.
+type records struct {
+	t      *testing.T
+	client *clientv3.Client
+}
+
+func newRecords(t *testing.T, endpoint string) records {
+	c, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return records{t, c}
+}
+
+// of counts the keys that are a tenant's, by kind: an attachment and a slot are
+// whose their value says. A slot that cools down is nobody's.
+func (r records) of(tenant string) map[string]int {
+	r.t.Helper()
+	res, err := r.client.Get(r.t.Context(), ipamPrefix, clientv3.WithPrefix())
+	require.NoError(r.t, err)
+	require.NotEmpty(r.t, res.Kvs, "the installation's own record is there")
+	count := map[string]int{}
+	for _, kv := range res.Kvs {
+		key := strings.TrimPrefix(string(kv.Key), ipamPrefix)
+		kind, rest, _ := strings.Cut(key, "/")
+		switch kind {
+		case "installation":
+		case "tenants", "addresses", "freed":
+			if owner, _, _ := strings.Cut(rest, "/"); owner == tenant {
+				count[kind]++
+			}
+		case "slots", "attachments":
+			var v struct {
+				Tenant  string
+				FreedAt *time.Time
+			}
+			require.NoError(r.t, json.Unmarshal(kv.Value, &v), key)
+			if v.Tenant == tenant && v.FreedAt == nil {
+				if kind == "slots" {
+					kind, _, _ = strings.Cut(rest, "/")
+					kind += " slots"
+				}
+				count[kind]++
+			}
+		default:
+			require.Fail(r.t, "a record that no count knows", key)
+		}
+	}
+	return count
+}
+
+// freedSlots counts the slots that cool down.
+func (r records) freedSlots() int {
+	r.t.Helper()
+	res, err := r.client.Get(r.t.Context(), ipamPrefix+"slots/", clientv3.WithPrefix())
+	require.NoError(r.t, err)
+	freed := 0
+	for _, kv := range res.Kvs {
+		if strings.Contains(string(kv.Value), "freedAt") {
+			freed++
+		}
+	}
+	return freed
+}

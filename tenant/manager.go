@@ -23,7 +23,8 @@ type Uplink struct {
 	Gateway   netip.Addr   // next hop to the outside
 }
 
-// Options of a Manager. API, Store, Engine, Pods, Node and Host are required.
+// Options of a Manager. API, Store, Engine, Pods and Node are required, and Host
+// to attach pods.
 type Options struct {
 	API    sdn.API
 	Store  ipam.Store
@@ -32,7 +33,10 @@ type Options struct {
 
 	Plan ipam.Installation // zero: ipam.Defaults("moat")
 	Node string            // name of this node in attachments
-	Host sdn.HostID        // what pods' ports are bound to
+	// Host is what pods' ports, and an uplink that has no host yet, are bound to.
+	// Without one tenants' networks can be made, shown and removed: for an
+	// operator who is anywhere.
+	Host sdn.HostID
 
 	// Uplink of the provider router; without an interface it is a veth pair to
 	// the host, in the first /30 of the transit pool.
@@ -93,8 +97,10 @@ func New(o Options) (*Manager, error) {
 	if err := (ipam.Attachment{Node: o.Node, Network: "n", ContainerID: "c", IfName: "i"}).Validate(); err != nil {
 		return nil, fmt.Errorf("node name: %w", err)
 	}
-	if _, err := sdn.ParseID[sdn.HostID](string(o.Host)); err != nil {
-		return nil, fmt.Errorf("host ID: %w", err)
+	if o.Host != "" {
+		if _, err := sdn.ParseID[sdn.HostID](string(o.Host)); err != nil {
+			return nil, fmt.Errorf("host ID: %w", err)
+		}
 	}
 	for _, p := range o.NoNAT {
 		if !p.IsValid() || !p.Addr().Is4() || p != p.Masked() {

@@ -70,7 +70,8 @@ func (m *Manager) newBase(plan ipam.Installation) (*base, error) {
 
 // EnsureProvider makes the tunnel zone with this host in it, the provider
 // router and its uplink, bound to this host unless it is bound to another
-// already. It may be repeated.
+// already. It may be repeated. A Manager without a host leaves a provider router
+// that is there as it is, or makes one whose uplink the first host binds.
 func (m *Manager) EnsureProvider(ctx context.Context) (Provider, error) {
 	ctx, cancel := m.patient(ctx)
 	defer cancel()
@@ -109,7 +110,12 @@ func (m *Manager) ensureBase(ctx context.Context, rebuild bool) (*base, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.buildProvider(ctx, b.layout); err != nil {
+	if m.opt.Host == "" {
+		err = m.adoptProvider(ctx, b)
+	} else {
+		err = m.buildProvider(ctx, b.layout)
+	}
+	if err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
@@ -122,6 +128,36 @@ func (m *Manager) known() *base {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.base
+}
+
+// adoptProvider takes the provider router as its host made it, whose uplink may
+// be another than this process was told of. If there is none it is made, with an
+// uplink for a host to bind.
+func (m *Manager) adoptProvider(ctx context.Context, b *base) error {
+	have, err := m.readProvider(ctx, b)
+	if err == nil {
+		if have.Address != b.layout.Uplink.Address {
+			b.around.host = netip.Addr{} // a real interface: the host is not its far end
+		}
+		b.layout.Uplink.Interface, b.layout.Uplink.Address = have.Interface, have.Address
+		b.layout.Routes[0].Gateway = have.Gateway
+		return nil
+	}
+	if !errors.Is(err, ErrNoProvider) {
+		return err
+	}
+	l := b.layout
+	if _, err := m.opt.API.CreateTunnelZone(ctx, l.Zone); err != nil && !errors.Is(err, sdn.ErrExists) {
+		return op("create tunnel zone "+l.Zone.Name, err)
+	}
+	l.Uplink.Interface = ""
+	if err := m.keep.router(ctx, l.Router); err != nil {
+		return err
+	}
+	if err := m.keep.port(ctx, "uplink", l.Uplink); err != nil {
+		return err
+	}
+	return together(ctx, l.Routes, m.keep.route)
 }
 
 func (m *Manager) buildProvider(ctx context.Context, l providerLayout) error {

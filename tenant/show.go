@@ -39,6 +39,56 @@ func (m *Manager) ShowTenant(ctx context.Context, tenant sdn.TenantID) (Network,
 	return n, m.fault(fmt.Sprintf("show tenant %q", tenant), err)
 }
 
+// ErrNoProvider says that the provider router, or its uplink, is not there.
+var ErrNoProvider = errors.New("no provider router")
+
+// ShowProvider returns the provider router as it is, and makes nothing. Errors:
+// ErrNoProvider, wrapped.
+func (m *Manager) ShowProvider(ctx context.Context) (Provider, error) {
+	ctx, cancel := m.patient(ctx)
+	defer cancel()
+	p, err := m.showProvider(ctx)
+	return p, m.fault("show the provider router", err)
+}
+
+func (m *Manager) showProvider(ctx context.Context) (Provider, error) {
+	plan, err := m.opt.Store.EnsureInstallation(ctx, m.opt.Plan)
+	if err != nil {
+		return Provider{}, err
+	}
+	b, err := m.newBase(plan)
+	if err != nil {
+		return Provider{}, err
+	}
+	return m.readProvider(ctx, b)
+}
+
+func (m *Manager) readProvider(ctx context.Context, b *base) (Provider, error) {
+	none := &Error{Code: CodeSDNRefused, Msg: "there is none", Details: "it is made by `moat up`, or by `moat provider create`", Err: ErrNoProvider}
+	l := b.layout
+	up, err := m.opt.API.Port(ctx, l.Uplink.ID)
+	if errors.Is(err, sdn.ErrNotFound) {
+		return Provider{}, none
+	}
+	if err != nil {
+		return Provider{}, op("read the uplink", err)
+	}
+	routes, err := m.opt.API.Routes(ctx, l.Router.ID)
+	if errors.Is(err, sdn.ErrNotFound) {
+		return Provider{}, none
+	}
+	if err != nil {
+		return Provider{}, op("read the provider's routes", err)
+	}
+	p := Provider{Installation: b.plan, Router: l.Router.ID, Uplink: up.ID, Interface: up.Interface, Address: up.Address}
+	for _, r := range routes {
+		if r.Type == sdn.RouteNormal && r.Dst.Bits() == 0 && r.NextHopPort == up.ID {
+			p.Gateway = r.Gateway
+		}
+	}
+	return p, nil
+}
+
 func (m *Manager) show(ctx context.Context, tenant sdn.TenantID) (Network, error) {
 	if err := validTenant(tenant); err != nil {
 		return Network{}, err

@@ -18,6 +18,7 @@ type Operations interface {
 	CreateTenant(ctx context.Context, name string) (Tenant, error)
 	// DeleteTenant is ErrInUse while pods are attached.
 	DeleteTenant(ctx context.Context, name string) error
+	// Provider is ErrNotFound where none was made.
 	Provider(ctx context.Context) (Provider, error)
 	// CreateProvider makes the provider router or leaves it as it is.
 	CreateProvider(ctx context.Context) (Provider, error)

@@ -52,34 +52,50 @@ func openBase(ctx context.Context, c config.Config, log *slog.Logger) (*base, er
 }
 
 // openShared is for one of several processes that use a data directory at once.
-func openShared(ctx context.Context, c config.Config, log *slog.Logger) (_ *base, err error) {
-	b := &base{cfg: c, log: log, tombstones: filepath.Join(c.DataDir, "tombstones")}
-	defer func() {
-		if err != nil {
-			b.close()
-		}
-	}()
+func openShared(ctx context.Context, c config.Config, log *slog.Logger) (*base, error) {
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}
-	if b.nodeName, err = nodeName(c); err != nil {
-		return nil, err
-	}
-	if b.host, err = hostID(c); err != nil {
-		return nil, err
-	}
-	if b.mtu, err = uplinkMTU(c); err != nil {
-		return nil, err
-	}
-	if b.store, err = openStore(ctx, c); err != nil {
-		return nil, err
-	}
-	b.ledger = ledger.New(etcdkv.New(b.store.client, c.Etcd.Prefix+"ipam/"), ledger.Options{})
-	b.plan, err = b.ledger.EnsureInstallation(ctx, installation(c))
+	host, err := hostID(c)
 	if err != nil {
-		return nil, fmt.Errorf("installation %s: %w", c.Name, err)
+		return nil, err
 	}
-	return b, nil
+	mtu, err := uplinkMTU(c)
+	if err != nil {
+		return nil, err
+	}
+	b := &base{cfg: c, log: log, host: host, mtu: mtu, tombstones: filepath.Join(c.DataDir, "tombstones")}
+	return b, b.open(ctx)
+}
+
+// openElsewhere is for an operator's process, which may be anywhere: it has no
+// data directory, and no host unless the configuration names one.
+func openElsewhere(ctx context.Context, c config.Config, log *slog.Logger) (*base, error) {
+	b := &base{cfg: c, log: log}
+	if c.HostID != "" {
+		var err error
+		if b.host, err = hostID(c); err != nil {
+			return nil, err
+		}
+	}
+	return b, b.open(ctx)
+}
+
+// open opens the store and reads the installation's plan; after an error all is
+// closed.
+func (b *base) open(ctx context.Context) (err error) {
+	if b.nodeName, err = nodeName(b.cfg); err != nil {
+		return err
+	}
+	if b.store, err = openStore(ctx, b.cfg); err != nil {
+		return err
+	}
+	b.ledger = ledger.New(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix+"ipam/"), ledger.Options{})
+	if b.plan, err = b.ledger.EnsureInstallation(ctx, installation(b.cfg)); err != nil {
+		b.store.close()
+		return fmt.Errorf("installation %s: %w", b.cfg.Name, err)
+	}
+	return nil
 }
 
 // installation is the address plan that the configuration asks for.

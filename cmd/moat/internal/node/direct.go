@@ -17,7 +17,7 @@ import (
 // Direct runs f with operations of this process, over the endpoint and the etcd
 // that c names.
 func Direct(ctx context.Context, c config.Config, log *slog.Logger, f func(control.Operations) error) error {
-	b, err := openShared(ctx, c, log)
+	b, err := openElsewhere(ctx, c, log)
 	if err != nil {
 		return err
 	}
@@ -39,10 +39,28 @@ type direct struct {
 func (d direct) Status(ctx context.Context) (control.Status, error) {
 	st := control.Status{Ready: true, Installation: d.plan.ID, Name: d.plan.Name, Version: version,
 		Listen: d.cfg.Endpoint.URLs[0], Etcd: d.store.where}
-	if err := d.manager.Status(ctx); err != nil {
+	check := d.manager.Status
+	if d.host == "" {
+		check = d.anyHost
+	}
+	if err := check(ctx); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
 	return st, nil
+}
+
+// anyHost returns nil when a host of the installation could attach pods.
+func (d direct) anyHost(ctx context.Context) error {
+	hosts, err := d.api.Hosts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range hosts {
+		if h.Alive {
+			return nil
+		}
+	}
+	return fmt.Errorf("none of %d hosts has a living engine", len(hosts))
 }
 
 // TakeDown implements control.Operations.

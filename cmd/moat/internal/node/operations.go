@@ -69,15 +69,20 @@ func (o operations) DeleteTenant(ctx context.Context, name string) error {
 // CreateProvider implements control.Operations.
 func (o operations) CreateProvider(ctx context.Context) (control.Provider, error) {
 	p, err := o.manager.EnsureProvider(ctx)
-	if err != nil {
-		return control.Provider{}, err
-	}
-	return control.Provider{Router: p.Router, Port: p.Uplink, Address: p.Address, Gateway: p.Gateway}, nil
+	return showProvider(p), err
 }
 
 // Provider implements control.Operations.
 func (o operations) Provider(ctx context.Context) (control.Provider, error) {
-	return o.CreateProvider(ctx)
+	p, err := o.manager.ShowProvider(ctx)
+	if errors.Is(err, tenant.ErrNoProvider) {
+		return control.Provider{}, fmt.Errorf("%w: %w", control.ErrNotFound, err)
+	}
+	return showProvider(p), err
+}
+
+func showProvider(p tenant.Provider) control.Provider {
+	return control.Provider{Router: p.Router, Port: p.Uplink, Address: p.Address, Gateway: p.Gateway}
 }
 
 func show(n tenant.Network) control.Tenant {

@@ -34,11 +34,28 @@ func Standalone(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) 
 		Caller: protocol.CallerCNI,
 		Getenv: os.Getenv, Stdin: bytes.NewReader(conf), Stdout: stdout, Stderr: stderr,
 		Connect: func(_ cniconf.Head, timeout time.Duration) (shim.Daemon, error) {
-			return openInProcess(ctx, conf, timeout, slog.New(slog.NewTextHandler(stderr, nil)))
+			c, err := credentials(conf)
+			if err != nil {
+				return refusal{err}, nil
+			}
+			return openInProcess(ctx, c, timeout, slog.New(slog.NewTextHandler(stderr, nil)))
 		},
 	}
 	return p.Run()
 }
+
+// refusal answers every call with what is wrong with the configuration: trying
+// again would not help.
+type refusal struct{ err error }
+
+func (r refusal) Call(asked protocol.Request) (protocol.Reply, error) {
+	return protocol.Reply{Failure: &cniconf.Error{Code: cniconf.CodeConfig,
+		Msg:     fmt.Sprintf("%s: standalone mode: %v", asked.Env.Subject(), r.err),
+		Details: "correct the network configuration or the credentials file that it names"}}, nil
+}
+
+func (refusal) Received() error { return nil }
+func (refusal) Close() error    { return nil }
 
 // inProcess is an agent that lives as long as one call.
 type inProcess struct {
@@ -47,11 +64,7 @@ type inProcess struct {
 	cancel context.CancelFunc
 }
 
-func openInProcess(ctx context.Context, conf []byte, timeout time.Duration, log *slog.Logger) (*inProcess, error) {
-	c, err := credentials(conf)
-	if err != nil {
-		return nil, err
-	}
+func openInProcess(ctx context.Context, c config.Config, timeout time.Duration, log *slog.Logger) (*inProcess, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	b, err := openShared(ctx, c, log)
 	if err != nil {
@@ -97,6 +110,18 @@ func credentials(conf []byte) (config.Config, error) {
 	raw, err := config.Defaults().ReadFile(named.Credentials)
 	if err != nil {
 		return config.Config{}, err
+	}
+	missing := ""
+	switch {
+	case len(raw.Etcd.Endpoints) == 0:
+		missing = "etcd.endpoints"
+	case len(raw.Endpoint.URLs) == 0:
+		missing = "endpoint.urls"
+	case raw.Endpoint.PasswordFile == "":
+		missing = "endpoint.passwordFile"
+	}
+	if missing != "" {
+		return config.Config{}, fmt.Errorf("credentials %s: %s is needed", named.Credentials, missing)
 	}
 	return raw.Valid()
 }

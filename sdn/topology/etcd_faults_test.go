@@ -294,3 +294,15 @@ func TestClosedTopologyRefuses(t *testing.T) {
 	_, err = top.Bridges(t.Context(), "")
 	require.ErrorIs(t, err, sdn.ErrUnavailable)
 }
+
+// TestFollowEndsWhenTheTopologyCannotBeRead puts an object of a later Moat's
+// under a running one.
+func TestFollowEndsWhenTheTopologyCannotBeRead(t *testing.T) {
+	server := startEtcd(t, embedetcd.Config{})
+	top := openTest(t, server.Client(), Options{})
+	done := make(chan error, 1)
+	go func() { done <- top.Follow(t.Context(), func([]sdn.Change) {}) }()
+	_, err := server.Client().Put(t.Context(), defaultPrefix+"router/x", "not an object")
+	require.NoError(t, err)
+	require.ErrorIs(t, <-done, sdn.ErrUnavailable)
+}

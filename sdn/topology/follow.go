@@ -20,6 +20,10 @@ func (f *follower) push(batch []sdn.Change) {
 	f.mu.Lock()
 	f.queue = append(f.queue, batch)
 	f.mu.Unlock()
+	f.wake()
+}
+
+func (f *follower) wake() {
 	select {
 	case f.ready <- struct{}{}:
 	default:
@@ -37,7 +41,8 @@ func (f *follower) take() [][]sdn.Change {
 // Follow calls f first with every object that exists, as a change with a nil
 // Before, then with the changes of each revision, in order and without a gap,
 // after they are visible in View. No lock is held while f runs, and a slow f
-// delays nobody. It returns ctx's error when ctx ends.
+// delays nobody. It returns ctx's error when ctx ends, and why no change will
+// come any more when the topology was closed or can not be relied on.
 func (t *Topology) Follow(ctx context.Context, f func([]sdn.Change)) error {
 	me := &follower{ready: make(chan struct{}, 1)}
 	t.mu.Lock()
@@ -50,19 +55,31 @@ func (t *Topology) Follow(ctx context.Context, f func([]sdn.Change)) error {
 		t.mu.Unlock()
 	}()
 	f(first)
+	me.wake() // it may be broken already
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-me.ready:
 		}
+		broken := t.why() // whatever came before is in the queue
 		for _, batch := range me.take() {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			f(batch)
 		}
+		if broken != nil {
+			return broken
+		}
 	}
+}
+
+// why is the reason why no change will come any more; nil while they may.
+func (s *state) why() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.broken
 }
 
 // everything lists all objects, targets of references before their referrers.

@@ -121,3 +121,15 @@ func testSlowFollower(t *testing.T, open opener) {
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
 }
+
+func testFollowEnds(t *testing.T, open opener) {
+	s := newSite(t, open)
+	m := &mirror{objects: map[key]any{}}
+	done := make(chan error, 1)
+	go func() { done <- s.Follow(t.Context(), m.take) }()
+	last := s.chain(t)
+	require.NoError(t, s.Close())
+	require.ErrorIs(t, <-done, sdn.ErrUnavailable, "a closed topology has no more changes")
+	require.Contains(t, m.objects, key{sdn.KindChain, string(last)}, "what came before was handed over")
+	require.ErrorIs(t, s.Follow(t.Context(), m.take), sdn.ErrUnavailable, "and none for a newcomer")
+}

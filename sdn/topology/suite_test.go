@@ -36,6 +36,7 @@ func suite(t *testing.T, open opener) {
 		"check":             testCheck,
 		"follow":            testFollow,
 		"slow follower":     testSlowFollower,
+		"follow ends":       testFollowEnds,
 		"writers":           testWriters,
 	}
 	for name, f := range cases {

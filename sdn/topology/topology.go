@@ -129,10 +129,12 @@ func (t *Topology) View(f func(v sdn.View)) {
 }
 
 // take implements sink.
-func (s *state) take(facts []fact, rev int64) {
+func (s *state) take(facts []fact, after, rev int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.absorb(facts, rev)
+	if s.graph.rev >= after && s.graph.rev < rev {
+		s.absorb(facts, rev)
+	}
 }
 
 // takeAll implements sink: only what differs is news to anyone.
@@ -172,6 +174,9 @@ func (s *state) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broken = err
+	for f := range s.followers {
+		f.wake()
+	}
 	close(s.moved)
 	s.moved = make(chan struct{})
 }

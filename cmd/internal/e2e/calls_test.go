@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -255,6 +257,22 @@ func TestAddOverAnAPIThatRefusesTheLogin(t *testing.T) {
 	require.Contains(t, e.Msg, "red/"+p.Name, "the message names pod and tenant")
 	require.NotContains(t, e.Msg+e.Details, "not-the-password")
 	require.Empty(t, newRecords(t, etcd).of("red"))
+
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	agent := exec.CommandContext(ctx, filepath.Join(bin, "moat"), "agent", "--data-dir", filepath.Join(n.lab.Dir, "agent"),
+		"--socket", filepath.Join(n.lab.Dir, "agent.sock"), "--node", "agent", "--host-id", hostIDOf(t, n.daemon), "--etcd-endpoints", etcd,
+		"--endpoint", "http://"+listen.String()+"/midonet-api", "--password-file", wrong)
+	var out []byte
+	err = n.host.Do(func() (err error) {
+		out, err = agent.CombinedOutput()
+		return err
+	})
+	var status *exec.ExitError
+	require.True(t, errors.As(err, &status), "%v: %s", err, out)
+	require.Equal(t, 1, status.ExitCode(), string(out))
+	require.Contains(t, string(out), "check user and password of the SDN API")
+	require.NotContains(t, string(out), "not-the-password")
 }
 
 func TestVersionNeedsNoDaemon(t *testing.T) {

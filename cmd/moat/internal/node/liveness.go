@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"strings"
 	"sync"
@@ -22,6 +23,8 @@ const (
 	leaseSeconds = 10
 	hostKey      = "hosts/"
 	portKey      = "ports/"
+	// writePatience bounds one write: the lease may be gone by then.
+	writePatience = 3 * time.Second
 )
 
 // voice is an engine's reports: into its own topology and into etcd.
@@ -95,12 +98,25 @@ func pauseFor(ctx context.Context, d time.Duration) {
 	}
 }
 
+// session writes under one lease until that is lost, a write fails or ctx ends.
+// At ctx's end the lease ends, and all that was written under it. Otherwise it
+// is kept alive no longer and the next session takes over what it holds: a write
+// that was slow makes no port inactive.
 func (v *voice) session(ctx context.Context) error {
-	lease, err := v.client.Grant(ctx, leaseSeconds)
+	asked, cancelAsk := context.WithTimeout(ctx, writePatience)
+	defer cancelAsk()
+	lease, err := v.client.Grant(asked, leaseSeconds)
 	if err != nil {
 		return fmt.Errorf("lease: %w", err)
 	}
-	alive, err := v.client.KeepAlive(ctx, lease.ID)
+	keeping, stop := context.WithCancel(ctx)
+	defer func() {
+		stop()
+		if ctx.Err() != nil {
+			v.revoke(ctx, lease.ID)
+		}
+	}()
+	alive, err := v.client.KeepAlive(keeping, lease.ID)
 	if err != nil {
 		return fmt.Errorf("lease: %w", err)
 	}
@@ -116,11 +132,17 @@ func (v *voice) session(ctx context.Context) error {
 				return fmt.Errorf("lease %x was lost", lease.ID)
 			}
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			_, err := v.client.Revoke(last, lease.ID)
-			return err
+			return nil
 		}
+	}
+}
+
+// revoke ends a lease. One that cannot be reached ends by itself.
+func (v *voice) revoke(ctx context.Context, lease clientv3.LeaseID) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if _, err := v.client.Revoke(last, lease); err != nil {
+		v.log.Warn("the engine's liveness ends some seconds later than the engine", "error", err)
 	}
 }
 
@@ -132,23 +154,35 @@ func (v *voice) repeatAll() {
 	}
 }
 
+// flush writes what is pending. What it could not write stays pending, unless
+// something newer was said meanwhile.
 func (v *voice) flush(ctx context.Context, lease clientv3.LeaseID) error {
 	v.mu.Lock()
 	pending := v.pending
 	v.pending = map[string]bool{}
 	v.mu.Unlock()
 	for key, there := range pending {
-		var err error
-		if there {
-			_, err = v.client.Put(ctx, v.prefix+key, "", clientv3.WithLease(lease))
-		} else {
-			_, err = v.client.Delete(ctx, v.prefix+key)
-		}
-		if err != nil {
+		if err := v.write(ctx, lease, key, there); err != nil {
+			v.mu.Lock()
+			maps.Copy(pending, v.pending)
+			v.pending = pending
+			v.mu.Unlock()
 			return fmt.Errorf("write %s: %w", key, err)
 		}
+		delete(pending, key)
 	}
 	return nil
+}
+
+func (v *voice) write(ctx context.Context, lease clientv3.LeaseID, key string, there bool) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, writePatience)
+	defer cancel()
+	if there {
+		_, err = v.client.Put(ctx, v.prefix+key, "", clientv3.WithLease(lease))
+	} else {
+		_, err = v.client.Delete(ctx, v.prefix+key)
+	}
+	return err
 }
 
 // hearLiveness keeps t's overlay as the engines say, until ctx ends.

@@ -11,3 +11,12 @@ func UplinkPort(installation string) (sdn.PortID, error) {
 	}
 	return id[sdn.PortID](n, roleUplink), nil
 }
+
+// ProviderRouter is the ID of an installation's provider router.
+func ProviderRouter(installation string) (sdn.RouterID, error) {
+	n, err := newNames(installation, "", "")
+	if err != nil {
+		return "", err
+	}
+	return id[sdn.RouterID](n, roleProvider), nil
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/moatnet/moat/cmd/internal/lab"
@@ -212,6 +214,42 @@ func TestProviderIsShownWithoutBeingMade(t *testing.T) {
 	n.rt, err = n.daemon.Runtime()
 	require.NoError(t, err)
 	n.reaches(n.pod("red", "one").Namespace, outsideAddr.Addr())
+}
+
+// The MTU is a real uplink's own, also at the second start, which finds it in
+// the provider router's namespace.
+func TestMTUOfARealUplinkStays(t *testing.T) {
+	n := newHost(t)
+	far, err := n.lab.Namespace("far")
+	require.NoError(t, err)
+	require.NoError(t, n.lab.Cable(lab.End{In: n.host, Interface: "eth1"}, lab.End{In: far, Interface: "eth0", Address: netip.MustParsePrefix("203.0.113.1/24")}))
+	require.NoError(t, n.host.Do(func() error {
+		link, err := netlink.LinkByName("eth1")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetMTU(link, 1400)
+	}))
+	n.start("--uplink", "eth1", "--uplink-address", "203.0.113.2/24", "--uplink-gateway", "203.0.113.1")
+	mtuOf := func(p *lab.Pod) (mtu int) {
+		require.NoError(t, p.Do(func() error {
+			link, err := netlink.LinkByName("eth0")
+			if err == nil {
+				mtu = link.Attrs().MTU
+			}
+			return err
+		}))
+		return mtu
+	}
+	require.Equal(t, 1400, mtuOf(n.pod("red", "one")))
+	conf, err := os.ReadFile(filepath.Join(n.daemon.ConfDir(), "10-moat.conflist"))
+	require.NoError(t, err)
+	require.NoError(t, n.daemon.Stop())
+	require.NoError(t, n.daemon.Start(t.Context()))
+	again, err := os.ReadFile(filepath.Join(n.daemon.ConfDir(), "10-moat.conflist"))
+	require.NoError(t, err)
+	require.Equal(t, string(conf), string(again))
+	require.Equal(t, 1400, mtuOf(n.pod("red", "two")))
 }
 
 // addMany begins so many ADDs, runs f when the first has been answered, and

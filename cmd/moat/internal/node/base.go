@@ -60,12 +60,15 @@ func openShared(ctx context.Context, c config.Config, log *slog.Logger) (*base, 
 	if err != nil {
 		return nil, err
 	}
-	mtu, err := uplinkMTU(c)
-	if err != nil {
+	b := &base{cfg: c, log: log, host: host, tombstones: filepath.Join(c.DataDir, "tombstones")}
+	if err := b.open(ctx); err != nil {
 		return nil, err
 	}
-	b := &base{cfg: c, log: log, host: host, mtu: mtu, tombstones: filepath.Join(c.DataDir, "tombstones")}
-	return b, b.open(ctx)
+	if b.mtu, err = uplinkMTU(c, b.plan.ID); err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
 }
 
 // openElsewhere is for an operator's process, which may be anywhere: it has no

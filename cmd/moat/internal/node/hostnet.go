@@ -1,33 +1,75 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"strings"
 
+	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/vishvananda/netlink"
 	"go4.org/netipx"
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/tenant"
 )
 
-// defaultMTU is used where the host has no default route.
+// defaultMTU is used where there is no interface to ask.
 const defaultMTU = 1500
 
-// uplinkMTU is the MTU of the interface that the host's default route leaves
-// by, or of the configured uplink.
-func uplinkMTU(c config.Config) (int, error) {
-	if c.MTU != 0 {
+// uplinkMTU is the MTU of the configured uplink, or of the interface that the
+// host's default route leaves by. An uplink is looked for on the host and in the
+// provider router's namespace, where an earlier start has put it; of one that is
+// still to come nothing is known.
+func uplinkMTU(c config.Config, installation string) (int, error) {
+	switch {
+	case c.MTU != 0:
 		return c.MTU, nil
+	case c.Uplink == "":
+		return defaultRouteMTU()
 	}
-	if c.Uplink != "" {
-		link, err := netlink.LinkByName(c.Uplink)
-		if err != nil {
-			return defaultMTU, nil //nolint:nilerr // it was moved into the provider's namespace by an earlier start
-		}
-		return link.Attrs().MTU, nil
+	mtu, err := linkMTU(c.Uplink)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		mtu, err = movedMTU(c, installation)
 	}
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return defaultMTU, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("MTU of uplink %s: %w", c.Uplink, err)
+	}
+	return mtu, nil
+}
+
+func linkMTU(name string) (int, error) {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return 0, err
+	}
+	return link.Attrs().MTU, nil
+}
+
+// movedMTU is the uplink's MTU in the provider router's namespace, if there is
+// one yet.
+func movedMTU(c config.Config, installation string) (mtu int, err error) {
+	router, err := tenant.ProviderRouter(installation)
+	if err != nil {
+		return 0, err
+	}
+	path := filepath.Join(c.RunNetns, sdn.NamespaceName(sdn.DeviceID(router)))
+	err = ns.WithNetNSPath(path, func(ns.NetNS) (err error) {
+		mtu, err = linkMTU(c.Uplink)
+		return err
+	})
+	if errors.As(err, new(ns.NSPathNotExistErr)) || errors.As(err, new(ns.NSPathNotNSErr)) {
+		return defaultMTU, nil
+	}
+	return mtu, err
+}
+
+func defaultRouteMTU() (int, error) {
 	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
 	if err != nil {
 		return 0, fmt.Errorf("list the host's routes: %w", err)

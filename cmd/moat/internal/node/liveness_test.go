@@ -151,6 +151,19 @@ func TestPortThatGoesDownWhileEtcdIsAwayIsInactive(t *testing.T) {
 	require.True(t, p.alive())
 }
 
+func TestWhatCouldNotBeWrittenStaysToBeWritten(t *testing.T) {
+	p := newTwoProcesses(t)
+	p.hush()
+	p.engine.SetActive("one", false)
+	p.engine.SetActive("two", true)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Error(t, p.engine.flush(ended, clientv3.NoLease))
+	require.Equal(t, map[string]bool{"ports/one": false, "ports/two": true}, p.engine.pending)
+	require.NoError(t, p.engine.flush(t.Context(), clientv3.NoLease))
+	require.Empty(t, p.engine.pending)
+}
+
 // A lease that is lost is replaced, and all is said again under the new one; the
 // end of the voice is the end of its lease.
 func TestALostLeaseIsReplaced(t *testing.T) {

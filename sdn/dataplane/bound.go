@@ -11,21 +11,24 @@ import (
 )
 
 // findBound looks for a bound interface that is not in the picture: here, where
-// an agent makes it, then on the host, from where it is moved. Not finding it
-// is no error: an event will tell, and until then it is not looked for again.
+// an agent makes it, then on the host, from where it is moved. Events have told
+// of it if it is there, and if it is not, they will.
 func (j *job) findBound(l plan.Link) error {
-	if !j.space.expect(l.Name) && !j.observed {
+	if l.Name == "lo" {
 		return nil
 	}
 	j.mu.Lock()
-	j.waiting[l.Name] = j.space
+	j.waiting[l.Name] = awaited{j.space, l.Port}
+	host := j.spaces[""]
 	j.mu.Unlock()
-	if !j.observed {
-		if err := j.space.look(l.Name); err != nil {
-			return err
-		}
+	there, soon := j.space.meet(l.Name)
+	if soon {
+		j.timers.within(alarm{j.space.name, l.Name}, suspectDelay, func() { j.queue.put(j.space.name, fewOf(l.Port)) })
 	}
-	if _, ok := j.space.seen.links[l.Name]; ok || l.Name == "lo" {
+	if there || soon {
+		return nil
+	}
+	if !j.observed && host != nil && !host.mayHold(l.Name) {
 		return nil
 	}
 	moved := false

@@ -40,9 +40,7 @@ func (j *job) confirm(err error) {
 
 // found ends the wait for a bound interface.
 func (j *job) found(name string) {
-	j.space.mu.Lock()
-	delete(j.space.expected, name)
-	j.space.mu.Unlock()
+	j.timers.drop(alarm{j.space.name, name})
 	j.mu.Lock()
 	delete(j.waiting, name)
 	j.mu.Unlock()
@@ -100,10 +98,14 @@ func (e *Engine) rebound(c sdn.Change) bool {
 // doubt forgets that a port of a namespace is active: it is to be confirmed
 // again, even if it is bound again before anyone looks.
 func (e *Engine) doubt(name string, p sdn.PortID) {
-	s := e.space(name)
-	s.mu.Lock()
-	delete(s.active, p)
-	s.mu.Unlock()
+	e.mu.Lock()
+	s, known := e.spaces[name]
+	e.mu.Unlock()
+	if known {
+		s.mu.Lock()
+		delete(s.active, p)
+		s.mu.Unlock()
+	}
 	e.facts.set(portFact(p), false)
 }
 

@@ -22,12 +22,15 @@ type Engine struct {
 	kernel Kernel
 	close  func() error
 
-	making sync.Mutex // held while a namespace or a pair of interfaces is made
-	queue  *queue
-	facts  *facts
-	ready  chan struct{}
-	first  sync.Once
-	legacy sync.Once
+	making  sync.Mutex // held while a namespace or a pair of interfaces is made
+	queue   *queue
+	timers  *timers
+	facts   *facts
+	ready   chan struct{}
+	first   sync.Once
+	hearing chan struct{} // closed when events of the kernel arrive
+	listen  sync.Once
+	legacy  sync.Once
 
 	hosting sync.Mutex // held while host is used
 	host    Space      // nil: not opened yet
@@ -36,7 +39,7 @@ type Engine struct {
 	spaces  map[string]*space
 	byID    map[int]*space
 	devices map[string]sdn.DeviceID // whose home a namespace is, by its name
-	waiting map[string]*space       // bound interfaces that are not there yet
+	waiting map[string]awaited      // bound interfaces that are not there yet
 }
 
 // New returns an engine whose host is the network namespace of the calling
@@ -45,9 +48,9 @@ func New(c Config) (*Engine, error) {
 	c = c.withDefaults()
 	e := &Engine{
 		cfg: c, log: c.Logger, kernel: c.Kernel, close: func() error { return nil },
-		queue: newQueue(), facts: newFacts(), ready: make(chan struct{}),
+		queue: newQueue(), timers: newTimers(), facts: newFacts(), ready: make(chan struct{}), hearing: make(chan struct{}),
 		spaces: make(map[string]*space), byID: make(map[int]*space), devices: make(map[string]sdn.DeviceID),
-		waiting: make(map[string]*space),
+		waiting: make(map[string]awaited),
 	}
 	if e.kernel == nil {
 		k, err := NewLinux(c.NetnsDir, c.Plan)
@@ -61,9 +64,8 @@ func New(c Config) (*Engine, error) {
 
 // Close frees the engine's descriptors. The kernel stays as it is.
 func (e *Engine) Close() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, s := range e.spaces {
+	e.timers.stop()
+	for _, s := range e.all() {
 		s.apply.Lock()
 		s.leave()
 		s.apply.Unlock()
@@ -108,6 +110,7 @@ func (e *Engine) Run(parent context.Context) error {
 	}
 	g.Go(func() error { return e.passes(ctx) })
 	err := g.Wait()
+	e.timers.stop()
 	e.cfg.Reports.SetAlive(e.cfg.Plan.Host, false)
 	if parent.Err() != nil {
 		return nil
@@ -115,8 +118,13 @@ func (e *Engine) Run(parent context.Context) error {
 	return err
 }
 
-// passes does a full pass at once and then each interval.
+// passes does a full pass as soon as events are heard, and then each interval.
 func (e *Engine) passes(ctx context.Context) error {
+	select {
+	case <-e.hearing:
+	case <-ctx.Done():
+		return nil
+	}
 	tick := time.NewTicker(e.cfg.Interval)
 	defer tick.Stop()
 	for {
@@ -229,7 +237,7 @@ func (e *Engine) changed(changes []sdn.Change) {
 			}
 			var w work
 			if standsAlone(c) {
-				w.few = map[sdn.PortID]bool{sdn.PortID(c.ID): true}
+				w = fewOf(sdn.PortID(c.ID))
 			}
 			for name := range touched {
 				if was, ok := todo[name]; ok {
@@ -267,6 +275,7 @@ func (e *Engine) device(v sdn.View, name string) (sdn.DeviceID, bool) {
 	}
 	for _, d := range plan.Homes(v) {
 		if sdn.NamespaceName(d) == name {
+			e.learn(name, d)
 			return d, true
 		}
 	}

@@ -32,6 +32,7 @@ func (k *Linux) Events(ctx context.Context, f func(Event)) error {
 		return err
 	}
 	defer filters.Close()
+	f(Event{Kind: Listening})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return listen(ctx, routes, routeEvent, f) })
 	g.Go(func() error { return listen(ctx, filters, filterEvent, f) })

@@ -20,6 +20,7 @@ func (j *job) few(ports map[sdn.PortID]bool) error {
 			j.want.Links = append(j.want.Links, l)
 		}
 	})
+	j.space.bury()
 	names := make(map[string]sdn.PortID, len(j.want.Links))
 	for _, l := range j.want.Links {
 		names[l.Name] = l.Port
@@ -27,6 +28,13 @@ func (j *job) few(ports map[sdn.PortID]bool) error {
 	for name, id := range j.space.wanted { // what played a port before, and does no more
 		if _, still := names[name]; id != "" && ports[id] && !still {
 			if err := j.dismiss(name); err != nil {
+				return err
+			}
+		}
+	}
+	for name := range names {
+		if j.space.suspect(name) {
+			if err := j.space.look(name); err != nil {
 				return err
 			}
 		}
@@ -40,7 +48,7 @@ func (j *job) few(ports map[sdn.PortID]bool) error {
 	for _, l := range j.want.Links {
 		j.space.wanted[l.Name] = l.Port
 		delete(j.space.orphans, l.Name)
-		j.space.settleOne(l.Name)
+		j.space.settleOne(l)
 		cur, ok := j.space.seen.links[l.Name]
 		if ok {
 			j.found(l.Name)
@@ -57,6 +65,9 @@ func (j *job) few(ports map[sdn.PortID]bool) error {
 func (j *job) dismiss(name string) error {
 	delete(j.space.wanted, name)
 	j.unwait(name)
+	j.space.mu.Lock()
+	delete(j.space.bound, name)
+	j.space.mu.Unlock()
 	l, ok := j.space.seen.links[name]
 	if !ok || !j.stamped(l.Alias) {
 		return nil
@@ -65,11 +76,15 @@ func (j *job) dismiss(name string) error {
 }
 
 // settleOne remembers one interface for events to be compared with.
-func (s *space) settleOne(name string) {
+func (s *space) settleOne(want plan.Link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l, ok := s.seen.links[name]; ok {
-		s.watched[name] = l
+	s.bound[want.Name] = want.Port
+	if _, over := s.ended[want.Name]; over {
+		return // its end was announced just now, and is queued
+	}
+	if l, ok := s.seen.links[want.Name]; ok {
+		s.watched[want.Name] = l
 	}
 }
 

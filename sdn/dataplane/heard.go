@@ -1,51 +1,84 @@
 package dataplane
 
-import "time"
+import (
+	"time"
+
+	"github.com/moatnet/moat/sdn"
+)
+
+// awaited is who waits for a bound interface.
+type awaited struct {
+	space *space
+	port  sdn.PortID
+}
 
 // heard takes an event of the kernel: it queues the namespace when something
 // that belongs there went away, or something that it waits for arrived.
 func (e *Engine) heard(ev Event) {
+	switch ev.Kind {
+	case Listening:
+		e.listen.Do(func() { close(e.hearing) })
+		return
+	case EventsLost:
+		for _, s := range e.all() {
+			s.lostTrack()
+			e.queue.add(s.name, true)
+		}
+		return
+	}
 	e.mu.Lock()
 	s := e.byID[ev.Space]
-	var waits *space
-	if ev.Kind == LinkSeen {
-		waits = e.waiting[ev.Link.Name]
-	}
-	all := make([]*space, 0)
-	if ev.Kind == EventsLost {
-		for _, s := range e.spaces {
-			all = append(all, s)
-		}
-	}
 	e.mu.Unlock()
-	for _, s := range all {
-		s.mu.Lock()
-		s.commits = 0
-		s.mu.Unlock()
-		e.queue.add(s.name, true)
-	}
-	if waits != nil && (s == waits || ev.Space == hostSpace) {
-		waits.arrived(ev.Link.Name)
-		e.queue.add(waits.name, false)
-	}
 	if s == nil {
 		return
 	}
 	switch ev.Kind {
-	case LinkSeen, LinkGone:
-		look, later := s.heard(ev)
-		if look {
+	case LinkGone:
+		if port, ours := s.gone(ev.Link); port != "" {
+			e.queue.put(s.name, fewOf(port))
+		} else if ours {
 			e.queue.add(s.name, false)
 		}
-		if later {
-			time.AfterFunc(suspectDelay, func() { e.queue.add(s.name, false) })
+	case LinkSeen:
+		if s.heard(ev.Link) {
+			e.timers.within(alarm{s.name, suspectAlarm}, suspectDelay, func() { e.verify(s) })
 		}
+		e.arrived(s, ev.Link.Name, complete(ev.Link))
 	case Committed:
 		if !s.ownCommit() {
 			e.settleSoon(s)
 		}
 	case StateGone:
 		e.settleSoon(s)
+	}
+}
+
+// arrived looks after a bound interface that was awaited and is seen now: at
+// once when it is complete, or on the host, from where it is moved; otherwise
+// after the time that whoever makes it may take.
+func (e *Engine) arrived(at *space, name string, done bool) {
+	e.mu.Lock()
+	w, ok := e.waiting[name]
+	e.mu.Unlock()
+	if !ok || w.space != at && at.name != "" {
+		return
+	}
+	look := func() { e.queue.put(w.space.name, fewOf(w.port)) }
+	if done || w.space != at {
+		look()
+		return
+	}
+	e.timers.within(alarm{w.space.name, name}, suspectDelay, look)
+}
+
+// verify looks at what is still not as it was left.
+func (e *Engine) verify(s *space) {
+	ports, all := s.doubts()
+	switch {
+	case all:
+		e.queue.add(s.name, false)
+	case len(ports) > 0:
+		e.queue.put(s.name, work{few: ports})
 	}
 }
 
@@ -91,20 +124,9 @@ const (
 
 // settleSoon observes a namespace shortly.
 func (e *Engine) settleSoon(s *space) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.due {
-		return
-	}
-	s.due = true
 	delay := settleDelay
 	if s.name == "" {
 		delay = settleDelayHost
 	}
-	time.AfterFunc(delay, func() {
-		s.mu.Lock()
-		s.due = false
-		s.mu.Unlock()
-		e.queue.add(s.name, true)
-	})
+	e.timers.within(alarm{s.name, settleAlarm}, delay, func() { e.queue.add(s.name, true) })
 }

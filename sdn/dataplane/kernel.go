@@ -23,7 +23,8 @@ type Kernel interface {
 	Open(name string) (Space, error)
 	// Path is where a namespace is pinned.
 	Path(name string) string
-	// Events reports what changes in all opened namespaces until ctx ends.
+	// Events reports what changes in all opened namespaces until ctx ends. The
+	// first event is Listening.
 	Events(ctx context.Context, f func(Event)) error
 }
 
@@ -76,7 +77,8 @@ type EventKind int
 
 // The kinds of event.
 const (
-	LinkSeen   EventKind = iota // made or changed
+	Listening  EventKind = iota // from now on every change is reported
+	LinkSeen                    // made or changed
 	LinkGone                    // deleted, or moved away
 	Committed                   // a transaction of nftables
 	StateGone                   // an address or a route was deleted

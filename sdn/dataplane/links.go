@@ -153,12 +153,10 @@ func (j *job) dropLinks() error {
 // unwait forgets an interface that no plan wants any more.
 func (j *job) unwait(name string) {
 	j.facts.set(bridgeFact(name), false)
-	j.space.mu.Lock()
-	delete(j.space.expected, name)
-	j.space.mu.Unlock()
+	j.timers.drop(alarm{j.space.name, name})
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.waiting[name] == j.space {
+	if j.waiting[name].space == j.space {
 		delete(j.waiting, name)
 	}
 }

@@ -16,6 +16,8 @@ type work struct {
 	few map[sdn.PortID]bool
 }
 
+func fewOf(p sdn.PortID) work { return work{few: map[sdn.PortID]bool{p: true}} }
+
 // and is the work that covers both.
 func (w work) and(o work) work {
 	out := work{observe: w.observe || o.observe}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/nft"
 	"github.com/moatnet/moat/sdn/plan"
@@ -26,22 +28,38 @@ type job struct {
 	again    []string // namespaces whose links this one made or unmade
 }
 
-// space returns the state of a namespace by its name.
-func (e *Engine) space(name string) *space {
+// take returns the state of a namespace by its name, locked for being looked at
+// and written.
+func (e *Engine) take(name string) *space {
+	for {
+		e.mu.Lock()
+		s, ok := e.spaces[name]
+		if !ok {
+			s = newSpace(name)
+			e.spaces[name] = s
+		}
+		e.mu.Unlock()
+		s.apply.Lock()
+		e.mu.Lock()
+		current := e.spaces[name] == s
+		e.mu.Unlock()
+		if current {
+			return s
+		}
+		s.apply.Unlock() // it was forgotten meanwhile
+	}
+}
+
+// all lists the namespaces that the engine knows of.
+func (e *Engine) all() []*space {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s, ok := e.spaces[name]
-	if !ok {
-		s = newSpace(name)
-		e.spaces[name] = s
-	}
-	return s
+	return slices.Collect(maps.Values(e.spaces))
 }
 
 // reconcile makes one namespace as the topology wants it.
 func (e *Engine) reconcile(ctx context.Context, name string, w work) (Report, []string, error) {
-	s := e.space(name)
-	s.apply.Lock()
+	s := e.take(name)
 	defer s.apply.Unlock()
 	j := &job{Engine: e, ctx: ctx, space: s}
 	if err := ctx.Err(); err != nil {
@@ -54,12 +72,18 @@ func (e *Engine) reconcile(ctx context.Context, name string, w work) (Report, []
 		err = j.run(w.observe)
 	}
 	if err != nil {
-		s.failures++
-		time.AfterFunc(min(retryDelay<<min(s.failures, 10), j.cfg.Interval), func() { e.queue.add(name, true) })
 		s.seen = nil // whatever went wrong, the next attempt looks again
+		s.failures++
+		if vanished(err) && s.failures <= quietTries {
+			e.log.Debug("something went away meanwhile, the namespace is looked at again", "namespace", name, "err", err)
+			return j.report, append(j.again, name), nil
+		}
+		delay := min(retryDelay<<min(s.failures, 10), j.cfg.Interval)
+		e.timers.after(alarm{name, retryAlarm}, delay, func() { e.queue.add(name, true) })
 		err = fmt.Errorf("namespace %q: %w", name, err)
 	} else {
 		s.failures = 0
+		e.timers.drop(alarm{name, retryAlarm})
 	}
 	return j.report, j.again, err
 }
@@ -67,6 +91,21 @@ func (e *Engine) reconcile(ctx context.Context, name string, w work) (Report, []
 // retryDelay is the time after which a namespace that failed is tried again; it
 // doubles with each failure, up to the interval of full passes.
 const retryDelay = 50 * time.Millisecond
+
+// quietTries is how often in a row a namespace may fail because something was
+// deleted meanwhile before that is an error.
+const quietTries = 2
+
+// vanished says whether an error tells of something that was there when it was
+// looked at, or planned, and is no more.
+func vanished(err error) bool {
+	for _, e := range []error{unix.ENODEV, unix.ENXIO, unix.ENETDOWN, fs.ErrNotExist, sdn.ErrNotFound} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
 
 func (j *job) run(observe bool) error {
 	gone, err := j.plan()
@@ -87,7 +126,7 @@ func (j *job) run(observe bool) error {
 			return err
 		}
 	}
-	j.space.settle()
+	j.space.settle(j.want.Links)
 	j.confirm(nil)
 	j.space.plain = !slices.ContainsFunc(j.want.Tables, func(t nft.Table) bool { return t.Family == nft.Bridge })
 	return nil
@@ -114,6 +153,7 @@ func (j *job) plan() (gone bool, err error) {
 func (j *job) enter(observe bool) error {
 	s := j.space
 	if s.seen != nil && !observe {
+		s.bury()
 		return s.recheck()
 	}
 	alias := ""
@@ -269,5 +309,7 @@ func (j *job) forget() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	maps.DeleteFunc(j.byID, func(_ int, o *space) bool { return o == j.space })
+	delete(j.spaces, j.space.name)
+	delete(j.devices, j.space.name)
 	j.space.wanted = nil
 }

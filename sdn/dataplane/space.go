@@ -27,12 +27,14 @@ type space struct {
 	orphans map[string]time.Time  // stamped interfaces that no plan wanted, since when
 
 	mu       sync.Mutex
-	due      bool                 // an observation is on its way
-	commits  int                  // transactions of nftables that the kernel has yet to announce
-	active   map[sdn.PortID]bool  // bound ports that are reported active
-	suspects map[string]bool      // interfaces of which an event spoke
-	expected map[string]bool      // bound interfaces that are missing: true once an event spoke of one
-	watched  map[string]rtnl.Link // what events are compared with
+	commits  int                   // transactions of nftables that the kernel has yet to announce
+	active   map[sdn.PortID]bool   // bound ports that are reported active
+	suspects map[string]bool       // interfaces of which an event spoke
+	watched  map[string]rtnl.Link  // what events are compared with
+	met      map[string]sighting   // what events told of interfaces that are in no picture
+	ended    map[string]int        // indexes of watched interfaces that events said are gone
+	bound    map[string]sdn.PortID // ports of watched bound interfaces
+	known    bool                  // an observation and the events since say which interfaces there are
 
 	unrealised string // what was last said of the plan; guarded by apply
 	plain      bool   // no bridge here has filters; guarded by apply
@@ -49,7 +51,10 @@ type picture struct {
 }
 
 func newSpace(name string) *space {
-	return &space{name: name, suspects: make(map[string]bool), expected: make(map[string]bool), orphans: make(map[string]time.Time)}
+	return &space{
+		name: name, suspects: make(map[string]bool), orphans: make(map[string]time.Time),
+		watched: make(map[string]rtnl.Link), met: make(map[string]sighting), ended: make(map[string]int), bound: make(map[string]sdn.PortID),
+	}
 }
 
 // enter opens the namespace anew; one that is pinned by no file is made first,
@@ -81,6 +86,10 @@ func (s *space) leave() {
 
 // observe reads all of the namespace that the plan could be about.
 func (s *space) observe(ctx context.Context, keys []string, stamped func(string) bool) error {
+	s.mu.Lock()
+	clear(s.met)
+	clear(s.ended)
+	s.mu.Unlock()
 	links, err := s.open.Links()
 	if err != nil {
 		return err
@@ -110,6 +119,14 @@ func (s *space) observe(ctx context.Context, keys []string, stamped func(string)
 		return err
 	}
 	s.seen = p
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = true
+	if s.name == "" { // from where interfaces are fetched
+		for _, l := range links {
+			s.met[l.Name] = sighting{link: l}
+		}
+	}
 	return nil
 }
 
@@ -166,59 +183,142 @@ func (p *picture) dropRoutes(name string) {
 	})
 }
 
-// expect says whether a missing interface is worth looking for: it is the first
-// time, or an event spoke of it since the last.
-func (s *space) expect(name string) bool {
+// meet takes what an event told of an interface that no picture shows: it is in
+// the picture from now on, and events are compared with it.
+//
+// Whoever makes it may not be done yet: then it is not taken, and soon is true.
+func (s *space) meet(name string) (there, soon bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	arrived, known := s.expected[name]
-	s.expected[name] = false
-	return arrived || !known
+	m, ok := s.met[name]
+	if !ok {
+		return false, false
+	}
+	if !complete(m.link) && time.Since(m.at) < suspectDelay {
+		return false, true
+	}
+	delete(s.met, name)
+	s.watched[name] = m.link
+	s.seen.links[name] = m.link
+	return true, false
 }
 
-// arrived takes note that an event spoke of an expected interface.
-func (s *space) arrived(name string) {
+// complete says whether an interface is as an agent leaves it.
+func complete(l rtnl.Link) bool { return l.Up && l.Master != 0 && l.Alias != "" }
+
+// sighting is what an event told of an interface, and when.
+type sighting struct {
+	link rtnl.Link
+	at   time.Time
+}
+
+// mayHold says whether an interface may be there, as far as events and the
+// last observation told.
+func (s *space) mayHold(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.expected[name] = true
+	_, ok := s.met[name]
+	return ok || !s.known
 }
 
 // quiet says whether single ports may be looked at alone: all else is as it was
 // planned, as far as anyone knows, and no bridge has filters that name ports.
 func (s *space) quiet() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.seen != nil && s.plain && len(s.suspects) == 0
+	_, all := s.doubts()
+	return s.seen != nil && s.plain && !all
 }
 
-// settle remembers what events are to be compared with.
-func (s *space) settle() {
+// doubts lists the ports whose interfaces are not as they were left; all says
+// that others are not either.
+func (s *space) doubts() (ports map[sdn.PortID]bool, all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ports = make(map[sdn.PortID]bool)
+	for name := range s.suspects {
+		if p := s.bound[name]; p != "" {
+			ports[p] = true
+		} else {
+			all = true
+		}
+	}
+	return ports, all
+}
+
+// suspect says, once, whether an interface is not as it was left.
+func (s *space) suspect(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.suspects[name]
+	delete(s.suspects, name)
+	return was
+}
+
+// settle remembers what events are to be compared with, and which interfaces
+// are bound to ports.
+func (s *space) settle(want []plan.Link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watched = maps.Clone(s.seen.links)
+	s.bound = make(map[string]sdn.PortID, len(want))
+	for _, l := range want {
+		if l.Kind == plan.BoundLink {
+			s.bound[l.Name] = l.Port
+		}
+	}
+}
+
+// gone takes note that an interface is there no more. It says whether that was
+// one of the picture's, and to which port it was bound.
+func (s *space) gone(l rtnl.Link) (port sdn.PortID, ours bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.met[l.Name].link.Index == l.Index {
+		delete(s.met, l.Name)
+	}
+	if was, known := s.watched[l.Name]; !known || was.Index != l.Index {
+		return "", false
+	}
+	delete(s.watched, l.Name)
+	delete(s.suspects, l.Name)
+	s.ended[l.Name] = l.Index
+	return s.bound[l.Name], true
 }
 
 // heard takes note of an event about an interface and says whether the
-// namespace must be looked at: at once when it is gone, otherwise when no later
-// event shows the interface as it was left.
-func (s *space) heard(e Event) (look, later bool) {
+// namespace must be looked at when no later event shows the interface as it was
+// left.
+func (s *space) heard(l rtnl.Link) (later bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	was, known := s.watched[e.Link.Name]
+	was, known := s.watched[l.Name]
 	if !known {
-		return false, false
+		s.met[l.Name] = sighting{l, time.Now()}
+		return false
 	}
-	if e.Kind == LinkGone {
-		if was.Index != e.Link.Index {
-			return false, false
+	if was.Index == l.Index && was.Up == l.Up && was.Master == l.Master && was.MTU == l.MTU {
+		delete(s.suspects, l.Name)
+		return false
+	}
+	s.suspects[l.Name] = true
+	return true
+}
+
+// lostTrack forgets what events told: some were lost.
+func (s *space) lostTrack() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.commits, s.known = 0, false
+	clear(s.met)
+}
+
+// bury takes the interfaces out of the picture that events said are gone.
+func (s *space) bury() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, index := range s.ended {
+		if s.seen.links[name].Index == index {
+			s.seen.forget(name)
 		}
-		s.suspects[e.Link.Name] = true
-		return true, false
 	}
-	if was.Index == e.Link.Index && was.Up == e.Link.Up && was.Master == e.Link.Master && was.MTU == e.Link.MTU {
-		delete(s.suspects, e.Link.Name)
-		return false, false
-	}
-	s.suspects[e.Link.Name] = true
-	return false, true
+	clear(s.ended)
 }

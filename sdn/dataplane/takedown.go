@@ -16,8 +16,7 @@ func (e *Engine) TakeDown(ctx context.Context) error {
 	}
 	errs := []error{e.takeHostDown(ctx)}
 	for _, name := range names {
-		s := e.space(name)
-		s.apply.Lock()
+		s := e.take(name)
 		j := &job{Engine: e, ctx: ctx, space: s}
 		if err := j.remove(); err != nil {
 			errs = append(errs, fmt.Errorf("take down namespace %s: %w", name, err))
@@ -29,8 +28,7 @@ func (e *Engine) TakeDown(ctx context.Context) error {
 
 // takeHostDown removes what the installation has on the host.
 func (e *Engine) takeHostDown(ctx context.Context) error {
-	s := e.space("")
-	s.apply.Lock()
+	s := e.take("")
 	defer s.apply.Unlock()
 	j := &job{Engine: e, ctx: ctx, space: s}
 	if err := j.enter(true); err != nil {

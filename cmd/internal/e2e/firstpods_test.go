@@ -124,10 +124,14 @@ func newNodeOverEtcd(t *testing.T) (*node, string) {
 // agent starts `moat agent` over the node's REST API and etcd.
 func (n *node) agent(name, etcd string) *lab.Runtime {
 	n.t.Helper()
+	return n.agentWith(name, etcd, filepath.Join(n.daemon.DataDir(), "admin.password"))
+}
+
+func (n *node) agentWith(name, etcd, passwordFile string) *lab.Runtime {
+	n.t.Helper()
 	a := &lab.Daemon{Bin: bin, Dir: filepath.Join(n.lab.Dir, name), Host: n.host, Command: "agent", Args: []string{
 		"--etcd-endpoints", etcd, "--endpoint", "http://" + listen.String() + "/midonet-api",
-		"--password-file", filepath.Join(n.daemon.DataDir(), "admin.password"),
-		"--host-id", hostIDOf(n.t, n.daemon), "--node", name,
+		"--password-file", passwordFile, "--host-id", hostIDOf(n.t, n.daemon), "--node", name,
 	}}
 	require.NoError(n.t, os.Mkdir(a.Dir, 0o700))
 	require.NoError(n.t, a.Start(n.t.Context()))

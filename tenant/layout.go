@@ -101,16 +101,23 @@ func (s surroundings) inRules(n names, l layout) []sdn.Rule {
 	return inChain(n, l.In.ID, rules)
 }
 
-// outRules see what leaves the tenant router, after the route lookup. What goes
-// to other pods, or to the host, keeps its source: translated, it would break
-// what comes back through a Service.
+// outRules see what leaves the tenant router, after the route lookup. Nothing goes
+// to other tenants: a flow that the other side's router drops would still stand
+// in this router's connection table, and let the other side's own flow in as its
+// answer. Two tenants that shall talk need a rule in both chains.
 func (s surroundings) outRules(n names, t ipam.Tenant, l layout) []sdn.Rule {
 	rules := []sdn.Rule{{Type: sdn.RuleAccept, Condition: sdn.Condition{MatchReturnFlow: true}}}
 	for _, b := range l.Bridges {
 		rules = append(rules, sdn.Rule{Type: sdn.RuleDrop, Condition: sdn.Condition{
 			InPorts: []sdn.PortID{b.Gateway.ID}, Src: b.Subnet, InvSrc: true}})
 	}
-	for _, dst := range append([]netip.Prefix{s.plan.Supernet, s.plan.Transit}, s.noNAT...) {
+	for _, b := range l.Bridges {
+		rules = append(rules, sdn.Rule{Type: sdn.RuleAccept, Condition: sdn.Condition{Dst: b.Subnet}})
+	}
+	for _, others := range []netip.Prefix{s.plan.Supernet, s.plan.Transit} {
+		rules = append(rules, sdn.Rule{Type: sdn.RuleDrop, Condition: sdn.Condition{Dst: others}})
+	}
+	for _, dst := range s.noNAT {
 		rules = append(rules, sdn.Rule{Type: sdn.RuleAccept, Condition: sdn.Condition{Dst: dst}})
 	}
 	rules = append(rules, sdn.Rule{

@@ -48,7 +48,7 @@ func TestFirstPodsOfATenantFromTwoAgentsBuildOneTenant(t *testing.T) {
 			"router": 1 + (round + 1), // and the provider
 			"bridge": round + 1,
 			"chain":  2 * (round + 1),
-			"rule":   9 * (round + 1),
+			"rule":   10 * (round + 1),
 			"port":   1 + (round+1)*(4+32),
 			// of the provider 5, its Local route among them, and 2 for each
 			// tenant; of each tenant 2; and 3 Local ones of router ports.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/moatnet/moat/ipam"
 )
@@ -23,10 +24,15 @@ type tombstones struct {
 	all map[ipam.Attachment]bool
 }
 
-const tombstoneSuffix = ".json"
+const (
+	tombstoneSuffix = ".json"
+	unfinished      = "new-" // begins the name of a file that is being written
+	unfinishedAge   = time.Hour
+)
 
 // openTombstones reads what a directory holds, which is made if it is not
-// there. With no directory they live in memory.
+// there; other processes may use it at the same time. With no directory they
+// live in memory.
 func openTombstones(dir string) (*tombstones, error) {
 	t := &tombstones{dir: dir, all: map[ipam.Attachment]bool{}}
 	if dir == "" {
@@ -40,20 +46,40 @@ func openTombstones(dir string) (*tombstones, error) {
 		return nil, fmt.Errorf("read tombstones: %w", err)
 	}
 	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), tombstoneSuffix) {
-			continue
+		path := filepath.Join(dir, f.Name())
+		switch {
+		case strings.HasSuffix(f.Name(), tombstoneSuffix):
+			err = t.read(path)
+		case strings.HasPrefix(f.Name(), unfinished):
+			err = removeOld(path)
 		}
-		b, err := os.ReadFile(filepath.Join(dir, f.Name()))
-		if err != nil {
-			return nil, fmt.Errorf("read tombstone: %w", err)
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // another process was faster
+			return nil, fmt.Errorf("read tombstones: %w", err)
 		}
-		var a ipam.Attachment
-		if err := json.Unmarshal(b, &a); err != nil {
-			return nil, fmt.Errorf("read tombstone %s: %w", f.Name(), err)
-		}
-		t.all[a] = true
 	}
 	return t, nil
+}
+
+func (t *tombstones) read(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var a ipam.Attachment
+	if err := json.Unmarshal(b, &a); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	t.all[a] = true
+	return nil
+}
+
+// removeOld removes a file that nobody can be writing any more.
+func removeOld(path string) error {
+	st, err := os.Stat(path)
+	if err != nil || time.Since(st.ModTime()) < unfinishedAge {
+		return err
+	}
+	return os.Remove(path)
 }
 
 func (t *tombstones) file(a ipam.Attachment) string {
@@ -83,7 +109,7 @@ func (t *tombstones) write(a ipam.Attachment) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(t.dir, "new-")
+	f, err := os.CreateTemp(t.dir, unfinished)
 	if err != nil {
 		return err
 	}
@@ -94,7 +120,12 @@ func (t *tombstones) write(a ipam.Attachment) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return nil
+	dir, err := os.Open(t.dir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
 }
 
 func (t *tombstones) remove(a ipam.Attachment) error {

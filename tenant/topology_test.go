@@ -84,8 +84,9 @@ func TestATenantsNetwork(t *testing.T) {
 	require.Equal(t, []string{
 		"accept return-flow",
 		"drop in bridge src not " + subnet.String(),
-		"accept dst 10.128.0.0/9",
-		"accept dst 100.64.0.0/16",
+		"accept dst " + subnet.String(),
+		"drop dst 10.128.0.0/9",
+		"drop dst 100.64.0.0/16",
 		"accept dst 10.96.0.0/12",
 		"snat out uplink to " + pair.Tenant.String() + " unfragmented accept",
 	}, wording(t, w, n.Outbound, ports))
@@ -188,9 +189,9 @@ func TestAnotherWordingReplacesTheOldRules(t *testing.T) {
 	n, err := m.ShowTenant(t.Context(), "blue")
 	require.NoError(t, err)
 	lines := wording(t, w, n.Outbound, nil)
-	require.Len(t, lines, 6)
-	require.Equal(t, "accept dst 10.112.0.0/12", lines[4])
-	require.Contains(t, lines[5], "snat")
+	require.Len(t, lines, 7)
+	require.Equal(t, "accept dst 10.112.0.0/12", lines[5])
+	require.Contains(t, lines[6], "snat")
 }
 
 func TestWhatCannotBePutIsNamed(t *testing.T) {

@@ -21,39 +21,13 @@ func (e *etcd) commit(ctx context.Context, x *txn) (int64, bool, error) {
 		return 0, false, err
 	}
 	if resp.Succeeded {
-		return resp.Header.Revision, true, e.feedBack(x, resp)
+		return resp.Header.Revision, true, nil
 	}
 	head := resp.Responses[0].GetResponseRange()
 	if len(head.Kvs) == 0 {
 		return 0, false, fmt.Errorf("%s is gone: the store was emptied", e.path(headKey))
 	}
 	return head.Kvs[0].ModRevision, false, nil
-}
-
-// feedBack hands what was committed to the sink at once, in the form in which it
-// is stored: the watch brings it several goroutines later. The head that it
-// replaced tells the sink whether anything is missing in between.
-func (e *etcd) feedBack(x *txn, resp *clientv3.TxnResponse) error {
-	before := resp.Responses[len(resp.Responses)-1].GetResponsePut().GetPrevKv()
-	if before == nil {
-		return nil
-	}
-	rev := resp.Header.Revision
-	facts := x.list(rev)
-	for i, f := range facts {
-		if f.body == nil {
-			continue
-		}
-		value, err := encode(f)
-		if err != nil {
-			return err
-		}
-		if err := facts[i].decode(value); err != nil {
-			return err
-		}
-	}
-	e.sink.take(facts, before.ModRevision, rev)
-	return nil
 }
 
 func (e *etcd) compares(x *txn) []clientv3.Cmp {
@@ -79,11 +53,7 @@ func (e *etcd) ops(x *txn) ([]clientv3.Op, error) {
 		if err != nil {
 			return nil, err
 		}
-		var opts []clientv3.OpOption
-		if w.key == headKey {
-			opts = append(opts, clientv3.WithPrevKV())
-		}
-		list = append(list, clientv3.OpPut(e.path(w.key), string(value), opts...))
+		list = append(list, clientv3.OpPut(e.path(w.key), string(value)))
 	}
 	return list, nil
 }

@@ -183,7 +183,7 @@ func (e *etcd) deliver(events []*clientv3.Event) error {
 		}
 		facts = append(facts, f)
 		if i+1 == len(events) || events[i+1].Kv.ModRevision != ev.Kv.ModRevision {
-			e.sink.take(facts, 0, ev.Kv.ModRevision)
+			e.sink.take(facts, ev.Kv.ModRevision)
 			facts = nil
 		}
 	}

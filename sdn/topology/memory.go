@@ -53,7 +53,7 @@ func (m *memory) commit(_ context.Context, x *txn) (int64, bool, error) {
 			m.mods[f.key] = m.rev
 		}
 	}
-	m.sink.take(facts, 0, m.rev)
+	m.sink.take(facts, m.rev)
 	return m.rev, true, nil
 }
 

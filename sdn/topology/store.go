@@ -17,9 +17,8 @@ type store interface {
 
 // sink takes in what is stored.
 type sink interface {
-	// take takes in the facts that were written at a revision, unless the sink has
-	// them already or lacks something up to the revision after.
-	take(facts []fact, after, rev int64)
+	// take takes in the facts that were written up to a revision.
+	take(facts []fact, rev int64)
 	// takeAll takes in all facts that there are at a revision.
 	takeAll(facts []fact, rev int64)
 	// fail reports that there will be no more.

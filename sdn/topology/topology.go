@@ -129,12 +129,10 @@ func (t *Topology) View(f func(v sdn.View)) {
 }
 
 // take implements sink.
-func (s *state) take(facts []fact, after, rev int64) {
+func (s *state) take(facts []fact, rev int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.graph.rev >= after && s.graph.rev < rev {
-		s.absorb(facts, rev)
-	}
+	s.absorb(facts, rev)
 }
 
 // takeAll implements sink: only what differs is news to anyone.

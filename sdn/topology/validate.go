@@ -136,6 +136,8 @@ func (c *checker) iface(name string) {
 		return r <= ' ' || r == '/' || r == ':' || r == 0x7f
 	})
 	c.require(!bad, "interfaceName", "is not a valid interface name")
+	// The loopback is every namespace's own; the others are names of settings.
+	c.require(name != "lo" && name != "all" && name != "default", "interfaceName", "%s cannot be bound", name)
 }
 
 func validBinding(b sdn.Binding) error {

@@ -64,25 +64,44 @@ func adminPassword(dir string) (string, error) {
 	return text, nil
 }
 
-// onceFile reads a file of mode 0600, or writes it with what create returns.
+// onceFile reads a file of mode 0600, or writes it with what create returns. Of
+// several processes that write it at once, all return what the first wrote.
 func onceFile(path string, create func() (string, error)) (string, error) {
-	b, err := os.ReadFile(path)
-	if err == nil && strings.TrimSpace(string(b)) != "" {
-		return strings.TrimSpace(string(b)), nil
+	text, err := readOnceFile(path)
+	if !errors.Is(err, os.ErrNotExist) {
+		return text, err
 	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if text, err = create(); err != nil {
 		return "", err
 	}
-	text, err := create()
+	err = placeFile(path, []byte(text+"\n"), 0o600, os.Link)
+	if errors.Is(err, os.ErrExist) {
+		return readOnceFile(path)
+	}
+	return text, err
+}
+
+func readOnceFile(path string) (string, error) {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
-	return text, writeAtomically(path, []byte(text+"\n"), 0o600)
+	text := strings.TrimSpace(string(b))
+	if text == "" {
+		return "", fmt.Errorf("%s is empty; remove it to have another made", path)
+	}
+	return text, nil
 }
 
-// writeAtomically replaces a file by renaming, so that no reader sees half of
-// it, and syncs file and directory.
+// writeAtomically replaces a file, so that no reader sees half of it.
 func writeAtomically(path string, content []byte, mode os.FileMode) error {
+	return placeFile(path, content, mode, os.Rename)
+}
+
+// placeFile writes a file under another name and places it at path, by renaming
+// or by linking it, which fails with os.ErrExist where there is one. File and
+// directory are synced.
+func placeFile(path string, content []byte, mode os.FileMode, place func(from, to string) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".moat-*.tmp")
 	if err != nil {
 		return err
@@ -95,7 +114,7 @@ func writeAtomically(path string, content []byte, mode os.FileMode) error {
 	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := place(f.Name(), path); err != nil {
 		return err
 	}
 	dir, err := os.Open(filepath.Dir(path))

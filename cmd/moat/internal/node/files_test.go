@@ -3,12 +3,15 @@ package node
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/containernetworking/cni/libcni"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
+	"github.com/moatnet/moat/sdn"
 )
 
 func TestSecretOpenToOthersIsRefused(t *testing.T) {
@@ -54,6 +57,34 @@ func TestPasswordAndHostIDAreMadeOnceAndPrivate(t *testing.T) {
 	b, err := hostID(config.Config{DataDir: dir})
 	require.NoError(t, err)
 	require.Equal(t, a, b)
+}
+
+// Plugins that are their own agents share a data directory.
+func TestOfManyProcessesOneMakesTheHostID(t *testing.T) {
+	dir := t.TempDir()
+	var all sync.WaitGroup
+	got := make([]sdn.HostID, 50)
+	for i := range got {
+		all.Go(func() {
+			var err error
+			got[i], err = hostID(config.Config{DataDir: dir})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	require.Len(t, slices.Compact(got), 1)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "no temporary file stays")
+}
+
+func TestEmptyHostIDIsNotReplacedInSilence(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "host_id"), nil, 0o600))
+	_, err := hostID(config.Config{DataDir: dir})
+	require.ErrorContains(t, err, "host_id is empty")
 }
 
 func TestConfListIsOneThatRuntimesRead(t *testing.T) {

@@ -51,12 +51,14 @@ func pause(ctx context.Context) bool {
 }
 
 func printStatus(w io.Writer, st control.Status) error {
-	if !st.Ready {
-		return fmt.Errorf("not ready: %s", st.Reason)
+	if st.Ready {
+		fmt.Fprintf(w, "ready\ninstallation %s (%s)\nREST API     %s\netcd         %s\n", st.Name, st.Installation, st.Listen, st.Etcd)
 	}
-	fmt.Fprintf(w, "ready\ninstallation %s (%s)\nREST API     %s\netcd         %s\n", st.Name, st.Installation, st.Listen, st.Etcd)
 	for _, warning := range st.Warnings {
 		fmt.Fprintln(w, "warning:", warning)
+	}
+	if !st.Ready {
+		return fmt.Errorf("not ready: %s", st.Reason)
 	}
 	return nil
 }

@@ -46,8 +46,8 @@ type Status struct {
 	Name         string   `json:"name"`
 	Version      string   `json:"version"`
 	Listen       string   `json:"listen"`
-	Etcd         string   `json:"etcd"` // endpoints, or "embedded"
-	Warnings     []string `json:"warnings,omitempty"`
+	Etcd         string   `json:"etcd"`               // endpoints, or "embedded"
+	Warnings     []string `json:"warnings,omitempty"` // what does not keep pods from being attached yet
 }
 
 // Tenant as an operator sees it.

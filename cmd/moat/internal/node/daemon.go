@@ -60,6 +60,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	if err := d.manager.Status(ctx); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
+	st.Warnings = d.store.warnings(ctx)
 	return st, nil
 }
 

@@ -46,6 +46,7 @@ func (d direct) Status(ctx context.Context) (control.Status, error) {
 	if err := check(ctx); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
+	st.Warnings = d.store.warnings(ctx)
 	return st, nil
 }
 

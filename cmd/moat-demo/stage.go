@@ -42,10 +42,11 @@ type stage struct {
 
 // tenantInfo is what `moat tenant show -o json` says.
 type tenantInfo struct {
-	Name    string         `json:"name"`
-	Subnets []netip.Prefix `json:"subnets"`
-	Transit netip.Addr     `json:"transit"`
-	InChain string         `json:"inChain"`
+	Name     string         `json:"name"`
+	Subnets  []netip.Prefix `json:"subnets"`
+	Transit  netip.Addr     `json:"transit"`
+	InChain  string         `json:"inChain"`
+	OutChain string         `json:"outChain"`
 }
 
 func newStage(ctx context.Context, l *lab.Lab, bin string, out io.Writer) (*stage, error) {

@@ -97,7 +97,7 @@ func (n *node) exactlyOneTenant(rest *lab.REST, tenant string, bare map[string]i
 	n.t.Helper()
 	own := n.objects(rest, tenant)
 	require.Equal(n.t, map[string]int{
-		"routers": 1, "router ports": 2, "routes": 4, "bridges": 1, "bridge ports": 1 + firstPods, "chains": 2, "rules": 9,
+		"routers": 1, "router ports": 2, "routes": 4, "bridges": 1, "bridge ports": 1 + firstPods, "chains": 2, "rules": 10,
 	}, own)
 	whole := n.objects(rest, "")
 	for kind := range own {

@@ -27,8 +27,10 @@ func (n *node) tap(p *lab.Pod) *lab.Wire {
 
 // tenantView is what `moat tenant show -o json` says.
 type tenantView struct {
-	Transit netip.Addr `json:"transit"`
-	InChain string     `json:"inChain"`
+	Subnets  []netip.Prefix `json:"subnets"`
+	Transit  netip.Addr     `json:"transit"`
+	InChain  string         `json:"inChain"`
+	OutChain string         `json:"outChain"`
 }
 
 func (n *node) show(tenant string) (v tenantView) {
@@ -41,10 +43,21 @@ func (n *node) show(tenant string) (v tenantView) {
 // meets the condition.
 func (n *node) letIn(tenant string, condition map[string]any) {
 	n.t.Helper()
+	n.accept(n.show(tenant).InChain, condition)
+}
+
+// letOut does the same in the outbound chain.
+func (n *node) letOut(tenant string, condition map[string]any) {
+	n.t.Helper()
+	n.accept(n.show(tenant).OutChain, condition)
+}
+
+func (n *node) accept(chain string, condition map[string]any) {
+	n.t.Helper()
 	rest, err := n.daemon.REST(n.t.Context(), listen)
 	require.NoError(n.t, err)
 	condition["type"], condition["position"] = "accept", 1
-	_, err = rest.Post(n.t.Context(), "/chains/"+n.show(tenant).InChain+"/rules", "Rule-v2", condition)
+	_, err = rest.Post(n.t.Context(), "/chains/"+chain+"/rules", "Rule-v2", condition)
 	require.NoError(n.t, err)
 }
 
@@ -145,4 +158,9 @@ func allNodesFrame(t *testing.T, src []byte, payload string) []byte {
 	require.NoError(t, err)
 	head := []byte{0x60, 0, 0, 0, 0, byte(len(body)), 58, 255}
 	return bytes.Join([][]byte{{0x33, 0x33, 0, 0, 0, 1}, src, {0x86, 0xdd}, head, from, to, body}, nil)
+}
+
+// towards matches packets from one address to another.
+func towards(src, dst netip.Addr) map[string]any {
+	return map[string]any{"nwSrcAddress": src, "nwSrcLength": 32, "nwDstAddress": dst, "nwDstLength": 32}
 }

@@ -49,7 +49,8 @@ func TestServiceOnTheHostIsNoWayIntoAnotherTenant(t *testing.T) {
 
 // red sends frames for blue's pod to every MAC it can see as if each were a
 // router; nothing may arrive. That such frames are good ones is shown by those
-// that do arrive: within the tenant, and through the router once blue lets red in.
+// that do arrive: within the tenant, and through the router once both sides
+// let it through.
 func TestNoMACOnTheBridgeIsAWayIntoAnotherTenant(t *testing.T) {
 	n := newNode(t)
 	red, other, blue := n.pod("red", "one"), n.pod("red", "two"), n.pod("blue", "one")
@@ -75,11 +76,12 @@ func TestNoMACOnTheBridgeIsAWayIntoAnotherTenant(t *testing.T) {
 	require.False(t, hears(t, blueWire, "into blue"), "blue received a packet of red")
 	require.False(t, hears(t, wire, "into blue"), "blue's gateway answered red")
 
+	n.letOut("red", towards(red.Address, blue.Address))
 	n.letIn("blue", map[string]any{"nwSrcAddress": red.Address.String(), "nwSrcLength": 32})
 	require.Eventually(t, func() bool {
 		require.NoError(t, wire.Send(echoFrame(t, podMAC(t, red), router, red.Address, blue.Address, "let in")))
 		return hears(t, blueWire, "let in")
-	}, 10*time.Second, 10*time.Millisecond, "through the router, when blue's chain lets red in, the frame arrives")
+	}, 10*time.Second, 10*time.Millisecond, "through the router, when both chains say so, the frame arrives")
 }
 
 // One burst of questions for everything that there is; only red's own bridge

@@ -25,6 +25,8 @@ func TestASourceThatIsNotThePodsIsLost(t *testing.T) {
 	send(netip.MustParseAddr("100.64.0.1"), "as the host")
 	require.False(t, hears(t, blueWire, "as the host"), "red passed for the host")
 
+	subnet := n.show("red").Subnets[0]
+	n.letOut("red", map[string]any{"nwSrcAddress": subnet.Addr(), "nwSrcLength": subnet.Bits(), "nwDstAddress": blue.Address, "nwDstLength": 32})
 	n.letIn("blue", map[string]any{})
 	require.Eventually(t, func() bool {
 		send(red.Address, "as itself")
@@ -53,10 +55,10 @@ func TestPodsReachNeitherTheAPINorEtcd(t *testing.T) {
 	require.NoError(t, err, "the host itself reaches the API")
 
 	uplink := netip.MustParseAddr("100.64.0.1")
-	for _, host := range []netip.Addr{hostAddr.Addr(), uplink} {
-		_, err = lab.Connect(t.Context(), red.Namespace, netip.AddrPortFrom(host, tcpPort), answered)
-		require.NoError(t, err, "a server on the node is reached at %s", host)
-	}
+	_, err = lab.Connect(t.Context(), red.Namespace, netip.AddrPortFrom(hostAddr.Addr(), tcpPort), answered)
+	require.NoError(t, err, "a server on the node is reached at its address")
+	_, err = lab.Connect(t.Context(), red.Namespace, netip.AddrPortFrom(uplink, tcpPort), unanswered)
+	require.Error(t, err, "and not at its end of the uplink")
 	for _, to := range []netip.Addr{
 		netip.MustParseAddr("127.0.0.1"), uplink, hostAddr.Addr(), red.Gateway, netip.MustParseAddr("100.64.0.2"), n.show("red").Transit,
 	} {

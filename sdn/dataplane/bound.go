@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/dataplane/rtnl"
@@ -18,10 +19,14 @@ func (j *job) findBound(l plan.Link) error {
 		return nil
 	}
 	j.mu.Lock()
-	j.waiting[l.Name] = awaited{j.space, l.Port}
+	since := j.waiting[l.Name].since
+	if since.IsZero() {
+		since = time.Now()
+	}
+	j.waiting[l.Name] = awaited{j.space, l.Port, since}
 	host := j.spaces[""]
 	j.mu.Unlock()
-	there, soon := j.space.meet(l.Name)
+	there, soon := j.space.meet(l.Name, since)
 	if soon {
 		j.timers.within(alarm{j.space.name, l.Name}, suspectDelay, func() { j.queue.put(j.space.name, fewOf(l.Port)) })
 	}

@@ -10,6 +10,7 @@ import (
 type awaited struct {
 	space *space
 	port  sdn.PortID
+	since time.Time
 }
 
 // heard takes an event of the kernel: it queues the namespace when something

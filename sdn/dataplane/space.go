@@ -186,15 +186,16 @@ func (p *picture) dropRoutes(name string) {
 // meet takes what an event told of an interface that no picture shows: it is in
 // the picture from now on, and events are compared with it.
 //
-// Whoever makes it may not be done yet: then it is not taken, and soon is true.
-func (s *space) meet(name string) (there, soon bool) {
+// Whoever makes it may not be done yet, shortly after the event or after since,
+// when it was first wanted: then it is not taken, and soon is true.
+func (s *space) meet(name string, since time.Time) (there, soon bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, ok := s.met[name]
 	if !ok {
 		return false, false
 	}
-	if !complete(m.link) && time.Since(m.at) < suspectDelay {
+	if !complete(m.link) && min(time.Since(m.at), time.Since(since)) < suspectDelay {
 		return false, true
 	}
 	delete(s.met, name)

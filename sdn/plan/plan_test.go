@@ -11,7 +11,7 @@ import (
 )
 
 func TestUnknownDevicesHaveNoPlan(t *testing.T) {
-	topo := tenant(t)
+	topo := handmade(t)
 	topo.View(func(v sdn.View) {
 		_, err := plan.Home(v, config(), "f0000000-0000-4000-8000-000000000000")
 		require.ErrorIs(t, err, sdn.ErrNotFound)
@@ -34,7 +34,7 @@ func TestWhatTheKernelCannotDoIsRefused(t *testing.T) {
 }
 
 func TestUnrealisedObjectsAreNamedAndLeftOut(t *testing.T) {
-	topo := tenant(t)
+	topo := handmade(t)
 	_, err := topo.CreateRoute(t.Context(), sdn.Route{
 		Router: router, Type: sdn.RouteBlackHole, Src: prefix("10.128.0.0/24"), Dst: prefix("192.0.2.0/24"),
 	})
@@ -49,7 +49,7 @@ func TestUnrealisedObjectsAreNamedAndLeftOut(t *testing.T) {
 }
 
 func TestARefusalWinsOverARouteOfEqualWeight(t *testing.T) {
-	topo := tenant(t)
+	topo := handmade(t)
 	ctx := t.Context()
 	dst := prefix("198.51.100.0/24")
 	route(ctx, t, topo, sdn.Route{Router: router, Dst: dst, NextHopPort: transit, Weight: 5})
@@ -64,7 +64,7 @@ func TestARefusalWinsOverARouteOfEqualWeight(t *testing.T) {
 }
 
 func TestRoutesOfEqualWeightShareTheTraffic(t *testing.T) {
-	topo := tenant(t)
+	topo := handmade(t)
 	ctx := t.Context()
 	dst := prefix("198.51.100.0/24")
 	route(ctx, t, topo, sdn.Route{Router: router, Dst: dst, NextHopPort: transit, Gateway: netip.MustParseAddr("100.64.1.0")})
@@ -76,7 +76,7 @@ func TestRoutesOfEqualWeightShareTheTraffic(t *testing.T) {
 }
 
 func TestRoutesOfAPortThatIsDownDoNotCount(t *testing.T) {
-	topo := tenant(t)
+	topo := handmade(t)
 	p, err := topo.Port(t.Context(), transit)
 	require.NoError(t, err)
 	p.AdminStateUp = false
@@ -91,7 +91,7 @@ func TestRoutesOfAPortThatIsDownDoNotCount(t *testing.T) {
 }
 
 func TestNothingIsReachedAnotherWayThanItsBridgeThatIsDown(t *testing.T) {
-	topo := tenant(t)
+	topo := handmade(t)
 	b, err := topo.Bridge(t.Context(), bridge)
 	require.NoError(t, err)
 	b.AdminStateUp = false
@@ -101,7 +101,7 @@ func TestNothingIsReachedAnotherWayThanItsBridgeThatIsDown(t *testing.T) {
 }
 
 func TestPortsOfOtherHostsAreNotPlanned(t *testing.T) {
-	topo := tenant(t)
+	topo := handmade(t)
 	c := config()
 	c.Host = "e0000000-0000-4000-8000-000000000001"
 	topo.View(func(v sdn.View) {
@@ -116,7 +116,7 @@ func TestPortsOfOtherHostsAreNotPlanned(t *testing.T) {
 }
 
 func TestSecondRouterOfABridgeGetsAPairIntoTheBridge(t *testing.T) {
-	topo := tenant(t)
+	topo := handmade(t)
 	ctx := t.Context()
 	const near, far sdn.PortID = "d0000007-0000-4000-8000-000000000000", "d0000008-0000-4000-8000-000000000000"
 	port(ctx, t, topo, sdn.Port{ID: near, Kind: sdn.RouterPort, Device: sdn.DeviceID(provider), Address: prefix("10.128.0.2/22")})

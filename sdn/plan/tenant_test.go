@@ -2,13 +2,9 @@ package plan_test
 
 import (
 	"context"
-	"flag"
 	"net/netip"
-	"os"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/sdn"
@@ -16,9 +12,7 @@ import (
 	"github.com/moatnet/moat/sdn/topology"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// The tenant of the golden test, with IDs that say what they are of.
+// The tenant of the plan tests, with IDs that say what they are of.
 const (
 	provider sdn.RouterID = "a0000000-0000-4000-8000-000000000000"
 	router   sdn.RouterID = "b0000000-0000-4000-8000-000000000000"
@@ -42,9 +36,9 @@ func config() plan.Config {
 	}}
 }
 
-// tenant is a topology of a provider router with an uplink, and a tenant's
+// handmade is a topology of a provider router with an uplink, and a tenant's
 // router and bridge with one pod.
-func tenant(t *testing.T) *topology.Topology {
+func handmade(t *testing.T) *topology.Topology {
 	t.Helper()
 	ctx := t.Context()
 	topo := topology.NewMemory(topology.Options{AllowDeadHosts: true})
@@ -105,24 +99,4 @@ func home(t *testing.T, topo *topology.Topology, d sdn.DeviceID) (n plan.Namespa
 		require.NoError(t, err)
 	})
 	return n
-}
-
-func TestPlanOfATenantAsCommands(t *testing.T) {
-	topo := tenant(t)
-	var text string
-	topo.View(func(v sdn.View) {
-		n, err := plan.Host(v, config())
-		require.NoError(t, err)
-		text = "# the host\n" + n.String()
-	})
-	text += "\n# the provider router\n" + home(t, topo, sdn.DeviceID(provider)).String()
-	text += "\n# the tenant's router with its bridge\n" + home(t, topo, sdn.DeviceID(router)).String()
-	const file = "testdata/tenant.golden"
-	if *update {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
-		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
-	}
-	want, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Empty(t, cmp.Diff(strings.Split(string(want), "\n"), strings.Split(text, "\n")))
 }

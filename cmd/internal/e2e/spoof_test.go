@@ -10,8 +10,9 @@ import (
 	"github.com/moatnet/moat/cmd/internal/lab"
 )
 
-// A pod says that it is somebody else. blue's chain lets everything in, so that
-// what does not arrive was stopped for its source, on red's side.
+// A pod says that it is somebody else. blue's chain lets everything in, and red's
+// everything to blue out once the source was checked, so that what does not
+// arrive was stopped for its source.
 func TestASourceThatIsNotThePodsIsLost(t *testing.T) {
 	n := newNode(t)
 	red, second, blue, blue2 := n.pod("red", "one"), n.pod("red", "two"), n.pod("blue", "one"), n.pod("blue", "two")
@@ -25,9 +26,12 @@ func TestASourceThatIsNotThePodsIsLost(t *testing.T) {
 	send(netip.MustParseAddr("100.64.0.1"), "as the host")
 	require.False(t, hears(t, blueWire, "as the host"), "red passed for the host")
 
-	subnet := n.show("red").Subnets[0]
-	n.letOut("red", map[string]any{"nwSrcAddress": subnet.Addr(), "nwSrcLength": subnet.Bits(), "nwDstAddress": blue.Address, "nwDstLength": 32})
 	n.letIn("blue", map[string]any{})
+	rest, err := n.daemon.REST(t.Context(), listen)
+	require.NoError(t, err)
+	_, err = rest.Post(t.Context(), "/chains/"+n.show("red").OutChain+"/rules", "Rule-v2", map[string]any{
+		"type": "accept", "position": 3, "nwDstAddress": blue.Address, "nwDstLength": 32})
+	require.NoError(t, err, "behind the check of sources, everything to blue may leave red")
 	require.Eventually(t, func() bool {
 		send(red.Address, "as itself")
 		return hears(t, blueWire, "as itself")

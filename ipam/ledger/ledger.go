@@ -129,8 +129,19 @@ func (l *Ledger) installation() (ipam.Installation, error) {
 }
 
 // commit runs a transaction within the time that it may take.
+//
+// A transaction that was sent may be carried out, and who gives up half-way could
+// not know what there is to undo: so ctx's cancellation stops it only before, its
+// deadline also on the way.
 func (l *Ledger) commit(ctx context.Context, what string, t Txn) (Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.opt.Timeout)
+	if err := ctx.Err(); err != nil {
+		return Result{}, fmt.Errorf("%s: %w: %w", what, ipam.ErrUnavailable, context.Cause(ctx))
+	}
+	deadline := time.Now().Add(l.opt.Timeout)
+	if own, ok := ctx.Deadline(); ok && own.Before(deadline) {
+		deadline = own
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	res, err := l.kv.Commit(ctx, t)
 	if err != nil {

@@ -224,6 +224,17 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, patience)
 }
 
+// resolved is ctx without its cancellation, but with its deadline: a transaction
+// that was sent may be carried out, and who gives up half-way could not know
+// what there is to undo.
+func resolved(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(patience)
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), deadline)
+}
+
 // read answers from the graph, when it contains everything written before.
 func read[T any](ctx context.Context, t *Topology, f func(g *graph) (T, error)) (T, error) {
 	var none T

@@ -51,6 +51,11 @@ func (s *state) write(ctx context.Context, plan func(x *txn) error) (int64, erro
 
 // commit commits one plan and waits until the graph shows the outcome.
 func (s *state) commit(ctx context.Context, x *txn) (int64, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, false, fmt.Errorf("write to the topology: %w: %w", sdn.ErrUnavailable, context.Cause(ctx))
+	}
+	ctx, cancel := resolved(ctx)
+	defer cancel()
 	rev, ok, err := s.store.commit(ctx, x)
 	if err != nil {
 		return 0, false, fmt.Errorf("write to the topology: %w: %w", sdn.ErrUnavailable, err)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,7 +16,7 @@ func TestWarningsBeforeEtcdIsFull(t *testing.T) {
 	dir, err := os.MkdirTemp("", "w")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	etcd, err := embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir, QuotaBytes: 4 << 20})
+	etcd, err := embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir, QuotaBytes: 16 << 20})
 	require.NoError(t, err)
 	closed := false
 	stop := func() {
@@ -29,20 +30,23 @@ func TestWarningsBeforeEtcdIsFull(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
 	s := &store{client: client}
+	said := func() string { return strings.Join(s.warnings(t.Context()), "\n") }
 	require.Empty(t, s.warnings(t.Context()))
 
 	var written error
 	nearly := false
-	for i := 0; written == nil && i < 100; i++ {
+	for i := int64(1); written == nil && i < 100; i++ {
 		_, written = client.Put(t.Context(), fmt.Sprint("k", i), strings.Repeat("x", 256<<10))
-		if text := strings.Join(s.warnings(t.Context()), "\n"); written == nil && strings.Contains(text, "of a quota of 4 MiB") {
-			nearly = true
-		}
+		require.Eventually(t, func() bool { // etcd commits to its database some time after it has answered
+			st, err := client.Status(t.Context(), client.Endpoints()[0])
+			return err == nil && (written != nil || st.DbSize > i*256<<10)
+		}, 5*time.Second, time.Millisecond)
+		nearly = nearly || written == nil && strings.Contains(said(), "of a quota of 16 MiB")
 	}
 	require.Error(t, written, "etcd is full")
 	require.True(t, nearly, "warned while etcd took writes")
-	require.Contains(t, strings.Join(s.warnings(t.Context()), "\n"), "NOSPACE")
+	require.Contains(t, said(), "NOSPACE")
 
 	stop()
-	require.Contains(t, strings.Join(s.warnings(t.Context()), "\n"), "does not say how it is")
+	require.Contains(t, said(), "does not say how it is")
 }

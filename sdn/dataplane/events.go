@@ -22,12 +22,12 @@ const eventBuffer = 8 << 20
 // Events implements Kernel. One socket per protocol, in the host's namespace,
 // hears all namespaces that have an ID there (NETLINK_LISTEN_ALL_NSID).
 func (k *Linux) Events(ctx context.Context, f func(Event)) error {
-	routes, err := k.subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE)
+	routes, err := k.subscribe(unix.NETLINK_ROUTE, routeSieve(), unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE)
 	if err != nil {
 		return err
 	}
 	defer routes.Close()
-	filters, err := k.subscribe(unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES)
+	filters, err := k.subscribe(unix.NETLINK_NETFILTER, filterSieve(), unix.NFNLGRP_NFTABLES)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (k *Linux) Events(ctx context.Context, f func(Event)) error {
 	return g.Wait()
 }
 
-func (k *Linux) subscribe(protocol int, groups ...int) (f *os.File, err error) {
+func (k *Linux) subscribe(protocol int, sieve []unix.SockFilter, groups ...int) (f *os.File, err error) {
 	err = inside(k.host, func() error {
 		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
 		if err != nil {
@@ -53,6 +53,9 @@ func (k *Linux) subscribe(protocol int, groups ...int) (f *os.File, err error) {
 			return err
 		}
 		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_LISTEN_ALL_NSID, 1); err != nil {
+			return err
+		}
+		if err := sift(fd, sieve); err != nil {
 			return err
 		}
 		for _, g := range groups {
@@ -162,5 +165,8 @@ func routeEvent(kind uint16, data []byte) (Event, bool) {
 
 // filterEvent reports commits: the kernel ends each with a new generation.
 func filterEvent(kind uint16, _ []byte) (Event, bool) {
-	return Event{Kind: Committed}, kind == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN
+	return Event{Kind: Committed}, kind == newGeneration
 }
+
+// newGeneration is the type of the message that ends a commit.
+const newGeneration = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_NEWGEN

@@ -19,6 +19,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/moatnet/moat/cmd/internal/lab"
+	"github.com/moatnet/moat/sdn/embedetcd"
 )
 
 // The socket's folder is made, as on a machine that never ran Moat.
@@ -87,6 +88,36 @@ func TestStopWhileManyPodsAreAdded(t *testing.T) {
 	for i := range 3 {
 		require.Contains(t, n.cli("tenant", "show", fmt.Sprintf("team%d", i), "-o", "json"), `"pods": 0`)
 	}
+}
+
+// One deadline holds for the whole end, also when etcd is gone and nothing can
+// be undone. The next daemon finishes what was left.
+func TestStopWithoutEtcd(t *testing.T) {
+	dir, err := os.MkdirTemp("", "etcd")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	etcd, err := embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir})
+	require.NoError(t, err)
+	t.Cleanup(func() { etcd.Close() })
+	n := newHost(t)
+	n.start("--etcd-endpoints", etcd.Endpoint())
+	n.pod("team0", "before")
+
+	pods := n.addMany(10, func() {
+		etcd.Close()
+		start := time.Now()
+		stopped := n.daemon.Stop()
+		took := time.Since(start)
+		etcd, err = embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir})
+		require.NoError(t, err)
+		require.NoError(t, stopped)
+		require.Less(t, took, 12*time.Second)
+	})
+	require.NoError(t, n.daemon.Start(t.Context()))
+	for p := range pods {
+		require.NoError(t, n.rt.Del(t.Context(), p))
+	}
+	require.Contains(t, n.cli("tenant", "show", "team0", "-o", "json"), `"pods": 1`)
 }
 
 // Taking down while ADDs are under way leaves nothing, neither in etcd nor in

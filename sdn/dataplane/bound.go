@@ -28,7 +28,7 @@ func (j *job) findBound(l plan.Link) error {
 	j.mu.Unlock()
 	there, soon := j.space.meet(l.Name, since)
 	if soon {
-		j.timers.within(alarm{j.space.name, l.Name}, suspectDelay, func() { j.queue.put(j.space.name, fewOf(l.Port)) })
+		j.timers.within(alarm{j.space.name, l.Name}, makeDelay, func() { j.queue.put(j.space.name, fewOf(l.Port)) })
 	}
 	if there || soon {
 		return nil

@@ -69,7 +69,7 @@ func (e *Engine) arrived(at *space, name string, done bool) {
 		look()
 		return
 	}
-	e.timers.within(alarm{w.space.name, name}, suspectDelay, look)
+	e.timers.within(alarm{w.space.name, name}, makeDelay, look)
 }
 
 // verify looks at what is still not as it was left.
@@ -114,6 +114,10 @@ func (s *space) ownCommit() bool {
 // suspectDelay is how long an interface may look other than it was left: an
 // interface is made in several steps, and the events of each come late.
 const suspectDelay = 20 * time.Millisecond
+
+// makeDelay is how long an awaited interface may look unfinished before the
+// engine does the rest: an agent is about to, and both would be waste.
+const makeDelay = 100 * time.Millisecond
 
 // settleDelay is how long a namespace may settle before it is observed: what is
 // deleted is often deleted in many pieces. Much of what happens on the host is

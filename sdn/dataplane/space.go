@@ -195,7 +195,7 @@ func (s *space) meet(name string, since time.Time) (there, soon bool) {
 	if !ok {
 		return false, false
 	}
-	if !complete(m.link) && min(time.Since(m.at), time.Since(since)) < suspectDelay {
+	if !complete(m.link) && min(time.Since(m.at), time.Since(since)) < makeDelay {
 		return false, true
 	}
 	delete(s.met, name)

@@ -12,7 +12,7 @@ import (
 )
 
 // ipamPrefix is where Moat's address management keeps its records.
-const ipamPrefix = "/moat/ipam/ipam/v1/"
+const ipamPrefix = "/moat/ipam/v1/"
 
 // records reads what Moat's address management keeps in an etcd.
 type records struct {

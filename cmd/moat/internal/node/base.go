@@ -93,7 +93,7 @@ func (b *base) open(ctx context.Context) (err error) {
 	if b.store, err = openStore(ctx, b.cfg); err != nil {
 		return err
 	}
-	b.ledger = ledger.New(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix+"ipam/"), ledger.Options{})
+	b.ledger = ledger.New(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.Options{})
 	if b.plan, err = b.ledger.EnsureInstallation(ctx, installation(b.cfg)); err != nil {
 		b.store.close()
 		return fmt.Errorf("installation %s: %w", b.cfg.Name, err)

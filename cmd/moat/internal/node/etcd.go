@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,7 +32,7 @@ func openStore(ctx context.Context, c config.Config) (*store, error) {
 	if len(c.Etcd.Endpoints) > 0 {
 		return dialStore(ctx, c.Etcd)
 	}
-	dir := filepath.Join(c.DataDir, "etcd")
+	dir := etcdDir(c)
 	s, err := embedetcd.Start(ctx, embedetcd.Config{Dir: dir, QuotaBytes: c.EtcdQuota, Revisions: c.EtcdRevision})
 	if err != nil {
 		return nil, err
@@ -41,6 +43,8 @@ func openStore(ctx context.Context, c config.Config) (*store, error) {
 	}
 	return &store{client: s.Client(), where: "embedded in " + dir, err: s.Err(), close: s.Close}, nil
 }
+
+func etcdDir(c config.Config) string { return filepath.Join(c.DataDir, "etcd") }
 
 // dialTimeout bounds the first contact with an external etcd.
 const dialTimeout = 5 * time.Second
@@ -58,15 +62,59 @@ func dialStore(ctx context.Context, c config.Etcd) (*store, error) {
 	}
 	client, err := clientv3.New(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("etcd at %s: %w", strings.Join(c.Endpoints, ","), err)
+		return nil, fmt.Errorf("etcd at %s: %w", strings.Join(c.Endpoints, ","), whyNot(ctx, cfg, err))
 	}
 	probe, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	if _, err := client.Get(probe, c.Prefix); err != nil {
 		_ = client.Close()
-		return nil, fmt.Errorf("etcd at %s does not answer: %w", strings.Join(c.Endpoints, ","), err)
+		return nil, fmt.Errorf("read from etcd at %s: %w", strings.Join(c.Endpoints, ","), whyNot(ctx, cfg, err))
 	}
 	return &store{client: client, where: strings.Join(c.Endpoints, ","), close: func() { _ = client.Close() }}, nil
+}
+
+// whyNot adds to the error of a client that ran out of time what it kept to
+// itself: why no connection came about.
+func whyNot(ctx context.Context, cfg clientv3.Config, err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	for _, endpoint := range cfg.Endpoints {
+		if cause := connect(ctx, endpoint, cfg.TLS); cause != nil {
+			err = fmt.Errorf("%w: %s: %w", err, endpoint, cause)
+		}
+	}
+	return err
+}
+
+// connect opens a connection as gRPC does and waits for the server's first byte:
+// a server that refuses the client's certificate says so behind the handshake.
+func connect(ctx context.Context, endpoint string, t *tls.Config) error {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		return err
+	}
+	var c net.Conn
+	if t == nil || u.Scheme != "https" {
+		c, err = new(net.Dialer).DialContext(ctx, "tcp", u.Host)
+	} else {
+		t = t.Clone()
+		t.NextProtos = []string{"h2"}
+		c, err = (&tls.Dialer{Config: t}).DialContext(ctx, "tcp", u.Host)
+	}
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	if _, err := c.Read(make([]byte, 1)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return nil
 }
 
 func etcdTLS(c config.Etcd) (*tls.Config, error) {

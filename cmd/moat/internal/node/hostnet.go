@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -109,6 +110,16 @@ func refuseOverlap(c config.Config, installation string) error {
 		}
 	}
 	return nil
+}
+
+// refuseFirst refuses, at an embedded installation's first start, what overlaps:
+// once its plan is recorded it cannot be changed.
+func refuseFirst(c config.Config) error {
+	_, err := os.Stat(etcdDir(c))
+	if len(c.Etcd.Endpoints) > 0 || !errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return refuseOverlap(c, "")
 }
 
 // destination is a route's, unless it is the default route.

@@ -26,6 +26,9 @@ const (
 // Up runs SDN server, engine and agent until ctx ends. The pods' traffic goes on
 // after it.
 func Up(ctx context.Context, c config.Config, log *slog.Logger) error {
+	if err := refuseFirst(c); err != nil {
+		return err
+	}
 	b, err := openBase(ctx, c, log)
 	if err != nil {
 		return err

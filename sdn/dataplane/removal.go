@@ -1,0 +1,57 @@
+package dataplane
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+)
+
+// remove takes a namespace away that no device has any more, if it is this
+// installation's.
+func (j *job) remove() error {
+	s := j.space
+	err := error(nil)
+	if s.open == nil {
+		_, err = s.enter(j.kernel, "", false)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		j.forget()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	lo, _, err := s.open.Link("lo")
+	if err != nil {
+		return err
+	}
+	if !j.stamped(lo.Alias) {
+		j.forget()
+		return nil
+	}
+	if err := j.releaseGuests(); err != nil {
+		return err
+	}
+	s.leave()
+	if err := j.kernel.RemoveNamespace(s.name); err != nil {
+		return err
+	}
+	j.report.Namespaces++
+	j.forget()
+	return nil
+}
+
+// forget drops the memory of a namespace and of the ports that were in it.
+func (j *job) forget() {
+	j.space.leave()
+	j.confirmOnly(nil)
+	for name := range j.space.wanted {
+		j.unwait(name)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	maps.DeleteFunc(j.byID, func(_ int, o *space) bool { return o == j.space })
+	delete(j.spaces, j.space.name)
+	delete(j.devices, j.space.name)
+	j.space.wanted = nil
+}

@@ -144,6 +144,8 @@ func validIfName(s string) *Error {
 			fmt.Sprintf("%q has more than %d characters", s, ifNameMax))
 	case s == "." || s == "..":
 		return environmentError("CNI_IFNAME: interface name is . or ..", "")
+	case strings.Contains(s, "%"):
+		return environmentError("CNI_IFNAME: interface name contains %", fmt.Sprintf("%q: the kernel would make a number of it", s))
 	case strings.ContainsFunc(s, func(r rune) bool { return r == '/' || r == ':' || unicode.IsSpace(r) }):
 		return environmentError("CNI_IFNAME: interface name contains / or : or whitespace characters", fmt.Sprintf("%q", s))
 	}

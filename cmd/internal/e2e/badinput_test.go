@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,6 +47,8 @@ func TestBadInputIsOneErrorThatSaysWhatToDo(t *testing.T) {
 	}
 	notNetns := filepath.Join(n.lab.Dir, "plain")
 	require.NoError(t, os.WriteFile(notNetns, nil, 0o600))
+	pipe := filepath.Join(n.lab.Dir, "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
 	good := n.entry("1.1.0", nil)
 	for name, c := range map[string]struct {
 		conf string
@@ -60,6 +63,8 @@ func TestBadInputIsOneErrorThatSaysWhatToDo(t *testing.T) {
 		"no namespace":                        {good, with("CNI_NETNS", ""), 4, "CNI_NETNS"},
 		"an unknown command":                  {good, with("CNI_COMMAND", "PAINT"), 4, "PAINT"},
 		"a namespace that is no file":         {good, with("CNI_NETNS", "/run/netns/nosuch"), 8, "nosuch"},
+		"a namespace that is a pipe":          {good, with("CNI_NETNS", pipe), 8, ""},
+		"an interface name to be numbered":    {good, with("CNI_IFNAME", "eth%d"), 4, "CNI_IFNAME"},
 		"a namespace that is a plain file":    {good, with("CNI_NETNS", notNetns), 8, ""},
 		"broken JSON":                         {"{", callEnv("ADD", p), 6, ""},
 		"a version of tomorrow":               {n.entry("9.0.0", nil), callEnv("ADD", p), 1, "9.0.0"},

@@ -32,7 +32,7 @@ func openNetns(env cniconf.Env) (int, *cniconf.Error) {
 // openOther opens CNI_NETNS, which must be a network namespace and not the
 // plugin's own.
 func openOther(env cniconf.Env) (int, *cniconf.Error) {
-	fd, err := syscall.Open(env.Netns, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	fd, err := syscall.Open(env.Netns, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return protocol.NoNetns, netnsError(env, fmt.Sprintf("open network namespace %s: %v", env.Netns, err))
 	}

@@ -69,7 +69,8 @@ func percentile(values []time.Duration, p int) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}
-	return sorted[min(len(sorted)-1, len(sorted)*p/100)]
+	rank := (len(sorted)*p + 99) / 100 // rounded up, counted from 1
+	return sorted[max(rank, 1)-1]
 }
 
 func mean(values []time.Duration) time.Duration {

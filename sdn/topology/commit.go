@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
+// commit hands what it wrote to the sink itself, instead of waiting until the
+// watch brings it, when nothing that the sink lacks was written before.
 func (e *etcd) commit(ctx context.Context, x *txn) (int64, bool, error) {
-	ops, err := e.ops(x)
+	ops, facts, err := e.ops(x)
 	if err != nil {
 		return 0, false, err
 	}
@@ -21,6 +24,8 @@ func (e *etcd) commit(ctx context.Context, x *txn) (int64, bool, error) {
 		return 0, false, err
 	}
 	if resp.Succeeded {
+		head := resp.Responses[len(resp.Responses)-1].GetResponsePut().PrevKv
+		e.sink.takeOwn(dated(facts, resp.Header.Revision, head), resp.Header.Revision, head.GetModRevision())
 		return resp.Header.Revision, true, nil
 	}
 	head := resp.Responses[0].GetResponseRange()
@@ -41,21 +46,42 @@ func (e *etcd) compares(x *txn) []clientv3.Cmp {
 	return list
 }
 
-func (e *etcd) ops(x *txn) ([]clientv3.Op, error) {
-	writes := append(x.list(0), fact{key: headKey, body: 0})
-	list := make([]clientv3.Op, 0, len(writes))
-	for _, w := range writes {
-		if w.body == nil {
-			list = append(list, clientv3.OpDelete(e.path(w.key)))
+// ops returns the operations of a write, the head's last, and what will be
+// stored, through the stored form, so that nothing is shared with the caller.
+func (e *etcd) ops(x *txn) ([]clientv3.Op, []fact, error) {
+	facts := append(x.list(0), fact{key: headKey, body: 0})
+	list := make([]clientv3.Op, 0, len(facts))
+	for i, f := range facts {
+		if f.body == nil {
+			list = append(list, clientv3.OpDelete(e.path(f.key)))
 			continue
 		}
-		value, err := encode(w)
+		value, err := encode(f)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		list = append(list, clientv3.OpPut(e.path(w.key), string(value)))
+		if err := facts[i].decode(value); err != nil {
+			return nil, nil, err
+		}
+		var opts []clientv3.OpOption
+		if f.key == headKey {
+			opts = append(opts, clientv3.WithPrevKV())
+		}
+		list = append(list, clientv3.OpPut(e.path(f.key), string(value), opts...))
 	}
-	return list, nil
+	return list, facts, nil
+}
+
+// dated gives facts the revision of their transaction.
+func dated(facts []fact, rev int64, head *mvccpb.KeyValue) []fact {
+	for i := range facts {
+		facts[i].mod = rev
+		if facts[i].created == 0 {
+			facts[i].created = rev
+		}
+	}
+	facts[len(facts)-1].created = head.GetCreateRevision()
+	return facts
 }
 
 func (e *etcd) head(ctx context.Context) (int64, error) {

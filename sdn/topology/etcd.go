@@ -170,24 +170,39 @@ func (e *etcd) watch(ctx context.Context, rev int64) error {
 	return fmt.Errorf("watch ended: %w", sdn.ErrUnavailable)
 }
 
-// deliver hands over events, one revision at a time.
+// deliver hands over events, one revision at a time, but for those that the
+// sink has from this process's own writes.
 func (e *etcd) deliver(events []*clientv3.Event) error {
-	var facts []fact
-	for i, ev := range events {
+	for len(events) > 0 {
+		rev, n := events[0].Kv.ModRevision, 1
+		for n < len(events) && events[n].Kv.ModRevision == rev {
+			n++
+		}
+		if !e.sink.has(rev) {
+			facts, err := e.facts(events[:n])
+			if err != nil {
+				return err
+			}
+			e.sink.take(facts, rev)
+		}
+		events = events[n:]
+	}
+	return nil
+}
+
+func (e *etcd) facts(events []*clientv3.Event) ([]fact, error) {
+	facts := make([]fact, 0, len(events))
+	for _, ev := range events {
 		f := fact{key: parseKey(strings.TrimPrefix(string(ev.Kv.Key), e.prefix))}
 		if ev.Type == clientv3.EventTypePut {
 			var err error
 			if f, err = e.fact(ev.Kv); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		facts = append(facts, f)
-		if i+1 == len(events) || events[i+1].Kv.ModRevision != ev.Kv.ModRevision {
-			e.sink.take(facts, ev.Kv.ModRevision)
-			facts = nil
-		}
 	}
-	return nil
+	return facts, nil
 }
 
 // reload loads until it succeeds, meets what it cannot read, or ctx ends.

@@ -19,6 +19,11 @@ type store interface {
 type sink interface {
 	// take takes in the facts that were written up to a revision.
 	take(facts []fact, rev int64)
+	// takeOwn takes in what this process wrote at a revision, unless the sink
+	// lacks something written up to the revision before, which was the last.
+	takeOwn(facts []fact, rev, before int64)
+	// has says whether everything up to a revision was taken in.
+	has(rev int64) bool
 	// takeAll takes in all facts that there are at a revision.
 	takeAll(facts []fact, rev int64)
 	// fail reports that there will be no more.

@@ -132,13 +132,34 @@ func (t *Topology) View(f func(v sdn.View)) {
 func (s *state) take(facts []fact, rev int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.absorb(facts, rev)
+	if rev > s.graph.rev {
+		s.absorb(facts, rev)
+	}
+}
+
+// takeOwn implements sink.
+func (s *state) takeOwn(facts []fact, rev, before int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rev > s.graph.rev && s.graph.facts[headKey].mod == before {
+		s.absorb(facts, rev)
+	}
+}
+
+// has implements sink.
+func (s *state) has(rev int64) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return rev <= s.graph.rev
 }
 
 // takeAll implements sink: only what differs is news to anyone.
 func (s *state) takeAll(facts []fact, rev int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if rev < s.graph.rev {
+		return // a write of this process overtook the loading, which proves that nothing was missed
+	}
 	there := make(map[key]struct{}, len(facts))
 	var news []fact
 	for _, f := range facts {

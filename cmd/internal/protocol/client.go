@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"syscall"
 	"time"
 )
 
-// Client is the plugin's end of a connection. It blocks in plain system calls:
-// a plugin does one thing at a time, and starts faster without a poller.
+// Client is the plugin's end of a connection. It waits in the runtime's poller:
+// a process blocked in a read would have the runtime's monitor thread look at it
+// every few microseconds, on a processor that the daemon needs.
 type Client struct {
-	fd int
+	conn    *os.File
+	timeout time.Duration
 }
 
 // Dial connects to the daemon's socket. No read or write on the connection
@@ -23,17 +26,18 @@ func Dial(path string, timeout time.Duration) (*Client, error) {
 		return nil, fmt.Errorf("socket: %w", err)
 	}
 	limit := syscall.NsecToTimeval(timeout.Nanoseconds())
-	err = errors.Join(
-		syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &limit),
-		syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &limit))
+	err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &limit) // bounds connect
 	if err == nil {
 		err = retry(func() error { return syscall.Connect(fd, &syscall.SockaddrUnix{Name: path}) })
+	}
+	if err == nil {
+		err = syscall.SetNonblock(fd, true)
 	}
 	if err != nil {
 		syscall.Close(fd)
 		return nil, fmt.Errorf("connect to %s: %w", path, err)
 	}
-	return &Client{fd: fd}, nil
+	return &Client{conn: os.NewFile(uintptr(fd), path), timeout: timeout}, nil
 }
 
 // Call sends the request with its namespace and waits for the reply.
@@ -64,7 +68,7 @@ func (c *Client) Received() error {
 }
 
 // Close ends the connection.
-func (c *Client) Close() error { return syscall.Close(c.fd) }
+func (c *Client) Close() error { return c.conn.Close() }
 
 // send writes all of b; the descriptor goes with the first part.
 func (c *Client) send(b []byte, netns int) error {
@@ -72,16 +76,26 @@ func (c *Client) send(b []byte, netns int) error {
 	if netns != NoNetns {
 		control = syscall.UnixRights(netns)
 	}
-	for len(b) > 0 {
+	raw, err := c.conn.SyscallConn()
+	if err == nil {
+		err = c.conn.SetWriteDeadline(time.Now().Add(c.timeout))
+	}
+	for err == nil && len(b) > 0 {
 		var n int
-		err := retry(func() (err error) {
-			n, err = syscall.SendmsgN(c.fd, b, control, nil, syscall.MSG_NOSIGNAL)
-			return err
+		var failed error
+		err = raw.Write(func(fd uintptr) bool {
+			failed = retry(func() (err error) {
+				n, err = syscall.SendmsgN(int(fd), b, control, nil, syscall.MSG_NOSIGNAL)
+				return err
+			})
+			return failed != syscall.EAGAIN
 		})
-		if err != nil {
-			return fmt.Errorf("send: %w", err)
+		if err = errors.Join(err, failed); err == nil {
+			b, control = b[n:], nil
 		}
-		b, control = b[n:], nil
+	}
+	if err != nil {
+		return fmt.Errorf("send: %w", err)
 	}
 	return nil
 }
@@ -103,21 +117,17 @@ func (c *Client) reply() (Reply, error) {
 }
 
 func (c *Client) fill(b []byte) error {
-	for len(b) > 0 {
-		var n int
-		err := retry(func() (err error) {
-			n, err = syscall.Read(c.fd, b)
-			return err
-		})
-		switch {
-		case errors.Is(err, syscall.EAGAIN):
-			return fmt.Errorf("no answer in time: %w", syscall.ETIMEDOUT)
-		case err != nil:
-			return fmt.Errorf("receive: %w", err)
-		case n == 0:
-			return fmt.Errorf("the connection was closed: %w", io.ErrUnexpectedEOF)
-		}
-		b = b[n:]
+	if err := c.conn.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
+		return fmt.Errorf("receive: %w", err)
+	}
+	_, err := io.ReadFull(c.conn, b)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("no answer in time: %w", syscall.ETIMEDOUT)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("the connection was closed: %w", io.ErrUnexpectedEOF)
+	case err != nil:
+		return fmt.Errorf("receive: %w", err)
 	}
 	return nil
 }

@@ -51,8 +51,8 @@ type AttachmentStore interface {
 	// t is the tenant's record that r was planned from. Errors: *ExistsError
 	// when the attachment has a record; ErrStale when t is not current;
 	// *AddressInUseError; *ExhaustedError; ErrInvalid for an address that no
-	// pod may have.
-	Lease(ctx context.Context, t Tenant, r Record) (Record, error)
+	// pod may have. A rider goes with the lease, if the store can carry it.
+	Lease(ctx context.Context, t Tenant, r Record, with ...Rider) (Record, error)
 	// TakeOver makes owner the owner of r. Errors: ErrStale, ErrNotFound.
 	TakeOver(ctx context.Context, r Record, owner string, deadline time.Time) (Record, error)
 	// Confirm turns records from Adding to Added, each as given, in one
@@ -67,4 +67,16 @@ type AttachmentStore interface {
 	Attachments(ctx context.Context, node, network string) ([]Record, error)
 	// TenantAttachments lists the attachments that hold an address of a tenant.
 	TenantAttachments(ctx context.Context, tenant string) ([]Attachment, error)
+}
+
+// Rider is a write to something else that is kept in the same etcd, made by the
+// transaction that makes a lease: one durable write instead of two, and never
+// the one without the other. Its own conditions decide on it alone. A store that
+// is not that etcd, or does not say that it carried a rider, has not.
+type Rider interface {
+	// Op is the write as one operation in the store's terms: a clientv3.Op.
+	Op() any
+	// Carried hears that the transaction took place, at a revision of the store,
+	// and what the store says of Op: a *etcdserverpb.ResponseOp.
+	Carried(revision int64, answer any)
 }

@@ -92,7 +92,7 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 	rec := got.Record
 	var u undo
 	u.push("release the lease", func(ctx context.Context) error { return m.opt.Store.Release(ctx, rec) })
-	if err := m.fulfil(ctx, r, &rec, got.pair, &u); err != nil {
+	if err := m.fulfil(ctx, r, &rec, got, &u); err != nil {
 		m.undo(ctx, rec.Attachment, u)
 		return Attached{}, err
 	}
@@ -104,7 +104,7 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 // pushed before it is tried: a step that failed may have been done. An SDN that
 // takes interfaces up from the host's namespace gets the pair before the port:
 // it would take a half-made one away.
-func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record, pair Prepared, u *undo) error {
+func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record, have leased, u *undo) error {
 	w := wire(*rec)
 	w.PodNS = r.Netns
 	port := sdn.PortID(rec.Port)
@@ -118,13 +118,18 @@ func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record,
 	err := steps(ctx,
 		func(ctx context.Context) (err error) {
 			finish := m.opt.Pods.Make
-			if pair != nil {
-				finish = pair.Finish
+			if have.pair != nil {
+				finish = have.pair.Finish
 			}
 			made, err = finish(ctx, w)
 			return op("make the veth pair", err)
 		},
-		func(ctx context.Context) error { return m.keep.port(ctx, "pod", bound(*rec)) })
+		func(ctx context.Context) error {
+			if have.port {
+				return nil
+			}
+			return m.keep.port(ctx, "pod", bound(*rec))
+		})
 	if err != nil {
 		return err
 	}

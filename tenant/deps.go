@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 
+	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
 )
 
@@ -16,6 +17,13 @@ type Engine interface {
 	Wiring(ctx context.Context, bridge sdn.BridgeID, port sdn.PortID) (sdn.Wiring, error)
 	// WaitActive returns when the port is active, or ctx's error.
 	WaitActive(ctx context.Context, port sdn.PortID) error
+}
+
+// PortRider is a port that is created by the transaction of a lease.
+type PortRider interface {
+	ipam.Rider
+	// Landed says whether the port was created, and returns when the SDN shows it.
+	Landed(ctx context.Context) (bool, error)
 }
 
 // Pods makes and removes the veth pairs between bridges and pods. An error that

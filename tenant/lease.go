@@ -51,14 +51,15 @@ func prefixes(subnets []ipam.Subnet) (ps []netip.Prefix) {
 	return ps
 }
 
-// leased is a record with the pair that was made while it was written.
+// leased is a record with what was made while it was written.
 type leased struct {
 	ipam.Record
 	pair Prepared // nil: Make makes it
+	port bool     // its port is there
 }
 
-// leaseIn writes the record and, while the store does that, makes the pair as
-// far as it needs no address. This alone may come before the intent is recorded:
+// leaseIn writes the record, and the port with it where one transaction can do
+// both. While the store does that it makes the pair as far as it needs no address. This alone may come before the intent is recorded:
 // it lives in the pod's namespace and dies with it, and it is stamped, so that
 // the engine removes what a death in between leaves.
 func (m *Manager) leaseIn(ctx context.Context, n *network, i int, r AttachRequest) (leased, error) {
@@ -67,12 +68,33 @@ func (m *Manager) leaseIn(ctx context.Context, n *network, i int, r AttachReques
 		return leased{}, err
 	}
 	pair := m.prepare(ctx, rec, r)
-	rec, err = m.opt.Store.Lease(ctx, n.record, rec)
-	got := leased{rec, <-pair}
+	rec, port, err := m.record(ctx, n, rec)
+	got := leased{rec, <-pair, port}
 	if err != nil && got.pair != nil {
 		err = errors.Join(err, op("remove the veth pair", got.pair.Abandon(ctx)))
 	}
 	return got, err
+}
+
+// record makes the lease; true: and its port.
+func (m *Manager) record(ctx context.Context, n *network, rec ipam.Record) (ipam.Record, bool, error) {
+	var rider PortRider
+	if m.opt.Ride != nil {
+		rider = m.opt.Ride(bound(rec))
+	}
+	if rider == nil {
+		rec, err := m.opt.Store.Lease(ctx, n.record, rec)
+		return rec, false, err
+	}
+	rec, err := m.opt.Store.Lease(ctx, n.record, rec, rider)
+	if err != nil {
+		return rec, false, err
+	}
+	landed, err := rider.Landed(ctx)
+	if err != nil { // the port is there or will be: CreatePort finds out
+		m.log.Debug("port that was written with its lease is not seen yet", "port", rec.Port, "error", err)
+	}
+	return rec, landed && err == nil, nil
 }
 
 // prepare begins a pair, unless an SDN would take it away before it is finished.

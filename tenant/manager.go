@@ -30,6 +30,9 @@ type Options struct {
 	Store  ipam.Store
 	Engine Engine
 	Pods   Pods
+	// Ride plans a port's creation for the transaction of a lease, or returns nil;
+	// a nil Ride is an SDN that does not share the store's etcd.
+	Ride func(p sdn.Port) PortRider
 
 	Plan ipam.Installation // zero: ipam.Defaults("moat")
 	Node string            // name of this node in attachments

@@ -31,6 +31,13 @@ func (k *KV) Commit(ctx context.Context, t ledger.Txn) (ledger.Result, error) {
 	if err != nil {
 		return ledger.Result{}, fmt.Errorf("etcd: %w: %w", ipam.ErrUnavailable, err)
 	}
+	if res.Succeeded {
+		for i, op := range t.Then {
+			if op.Kind == ledger.OpRide {
+				op.Rider.Carried(res.Header.GetRevision(), res.Responses[i])
+			}
+		}
+	}
 	return k.result(res, res.Header.GetRevision()), nil
 }
 
@@ -68,6 +75,8 @@ func (k *KV) op(op ledger.Op) clientv3.Op {
 		return clientv3.OpPut(key, string(op.Value))
 	case ledger.OpDelete:
 		return clientv3.OpDelete(key, opts...)
+	case ledger.OpRide:
+		return op.Rider.Op().(clientv3.Op)
 	case ledger.OpTxn:
 		return clientv3.OpTxn(k.conds(op.Txn.If), k.ops(op.Txn.Then), k.ops(op.Txn.Else))
 	default:

@@ -1,6 +1,10 @@
 package ledger
 
-import "context"
+import (
+	"context"
+
+	"github.com/moatnet/moat/ipam"
+)
 
 // KV is an ordered key-value store with transactions, as etcd defines them.
 // Commit returns ipam.ErrUnavailable, wrapped, when it cannot say whether the
@@ -42,6 +46,7 @@ const (
 	OpPut
 	OpDelete
 	OpTxn
+	OpRide // of an ipam.Rider; a KV that is not etcd leaves it out
 )
 
 // Op is one operation. End, if set, makes a Get or Delete one of a range.
@@ -51,6 +56,7 @@ type Op struct {
 	Value    []byte
 	Limit    int // of a Get; 0: none
 	Txn      Txn
+	Rider    ipam.Rider
 }
 
 // Pair is a key as stored.
@@ -78,6 +84,7 @@ func get(key string) Op               { return Op{Kind: OpGet, Key: key} }
 func list(prefix string) Op           { return Op{Kind: OpGet, Key: prefix, End: after(prefix)} }
 func put(key string, value []byte) Op { return Op{Kind: OpPut, Key: key, Value: value} }
 func del(key string) Op               { return Op{Kind: OpDelete, Key: key} }
+func ride(r ipam.Rider) Op            { return Op{Kind: OpRide, Rider: r} }
 func delAll(prefix string) Op         { return Op{Kind: OpDelete, Key: prefix, End: after(prefix)} }
 func absent(key string) Cond          { return Cond{Key: key, On: CreateRevision} }
 func noneUnder(prefix string) Cond    { return Cond{Key: prefix, End: after(prefix), On: CreateRevision} }

@@ -23,7 +23,7 @@ type candidate struct {
 }
 
 // Lease implements ipam.Store.
-func (l *Ledger) Lease(ctx context.Context, t ipam.Tenant, r ipam.Record) (ipam.Record, error) {
+func (l *Ledger) Lease(ctx context.Context, t ipam.Tenant, r ipam.Record, with ...ipam.Rider) (ipam.Record, error) {
 	if err := leasable(t, r); err != nil {
 		return ipam.Record{}, fmt.Errorf("lease for attachment %s: %w", r.Attachment, err)
 	}
@@ -38,7 +38,7 @@ func (l *Ledger) Lease(ctx context.Context, t ipam.Tenant, r ipam.Record) (ipam.
 		}
 		var res Result
 		leased := filled(r, ipam.Nth(r.Subnet, c.place))
-		if res, err = l.claim(ctx, t, leased, c.rev); err != nil {
+		if res, err = l.claim(ctx, t, leased, c.rev, with); err != nil {
 			p.taken(c.place) // it may be: the next load tells
 			return ipam.Record{}, err
 		}
@@ -103,16 +103,20 @@ func (l *Ledger) candidate(ctx context.Context, p *picture, t ipam.Tenant, asked
 		Pool: fmt.Sprintf("subnet %s of tenant %s", p.subnet, t.Name), Key: ipam.KeySubnetLength}
 }
 
-func (l *Ledger) claim(ctx context.Context, t ipam.Tenant, r ipam.Record, freedRev int64) (Result, error) {
+func (l *Ledger) claim(ctx context.Context, t ipam.Tenant, r ipam.Record, freedRev int64, with []ipam.Rider) (Result, error) {
 	v, err := encode(r)
 	if err != nil {
 		return Result{}, err
 	}
 	key := attachmentKey(r.Attachment)
 	address, freed := addressesOf(t.Name)+sortable(r.Address), freedOf(t.Name)+sortable(r.Address)
+	then := []Op{put(key, v), put(address, []byte(key)), del(freed)}
+	for _, rider := range with {
+		then = append(then, ride(rider))
+	}
 	return l.commit(ctx, "lease for attachment "+r.Attachment.String(), Txn{
 		If:   []Cond{at(tenantKey(t.Name), t.Revision), absent(key), absent(address), at(freed, freedRev)},
-		Then: []Op{put(key, v), put(address, []byte(key)), del(freed)},
+		Then: then,
 		Else: append([]Op{get(key), get(tenantKey(t.Name))}, addresses(t.Name, r.Subnet)...),
 	})
 }

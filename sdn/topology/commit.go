@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -24,8 +25,7 @@ func (e *etcd) commit(ctx context.Context, x *txn) (int64, bool, error) {
 		return 0, false, err
 	}
 	if resp.Succeeded {
-		head := resp.Responses[len(resp.Responses)-1].GetResponsePut().PrevKv
-		e.sink.takeOwn(dated(facts, resp.Header.Revision, head), resp.Header.Revision, head.GetModRevision())
+		e.committed(facts, resp.Header.Revision, resp.Responses)
 		return resp.Header.Revision, true, nil
 	}
 	head := resp.Responses[0].GetResponseRange()
@@ -33,6 +33,12 @@ func (e *etcd) commit(ctx context.Context, x *txn) (int64, bool, error) {
 		return 0, false, fmt.Errorf("%s is gone: the store was emptied", e.path(headKey))
 	}
 	return head.Kvs[0].ModRevision, false, nil
+}
+
+// committed hands over what was written at a revision, by the answers to its ops.
+func (e *etcd) committed(facts []fact, rev int64, answers []*etcdserverpb.ResponseOp) {
+	head := answers[len(answers)-1].GetResponsePut().PrevKv
+	e.sink.takeOwn(dated(facts, rev, head), rev, head.GetModRevision())
 }
 
 func (e *etcd) compares(x *txn) []clientv3.Cmp {

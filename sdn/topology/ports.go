@@ -50,39 +50,48 @@ func (t *Topology) Port(ctx context.Context, id sdn.PortID) (sdn.Port, error) {
 // CreatePort implements sdn.API: one transaction, also for a bound port. A
 // router port without a MAC gets a random one of MidoNet's vendor ac:ca:ba.
 func (t *Topology) CreatePort(ctx context.Context, p sdn.Port) (sdn.Port, error) {
-	if err := validPort(&p); err != nil {
+	if err := completePort(&p); err != nil {
 		return sdn.Port{}, err
+	}
+	var made sdn.Port
+	rev, err := t.write(ctx, func(x *txn) error {
+		err := x.createPort(p)
+		made, _ = x.writes[key{sdn.KindPort, string(p.ID)}].body.(sdn.Port)
+		return err
+	})
+	made.TunnelKey = rev
+	return result(made, err)
+}
+
+func completePort(p *sdn.Port) error {
+	if err := validPort(p); err != nil {
+		return err
 	}
 	if p.Kind == sdn.RouterPort && p.MAC == "" {
 		p.MAC = randomMAC()
 	}
+	return nil
+}
+
+func (x *txn) createPort(p sdn.Port) error {
 	host, iface, peer := p.Host, p.Interface, p.Peer
 	p.Host, p.Interface, p.Peer, p.Active = "", "", "", false
-	var made sdn.Port
-	rev, err := t.write(ctx, func(x *txn) error {
-		if err := x.device(p.Kind, p.Device); err != nil {
+	if err := x.device(p.Kind, p.Device); err != nil {
+		return err
+	}
+	if err := x.create(sdn.KindPort, string(p.ID), p); err != nil {
+		return err
+	}
+	if err := x.filter(p.InboundFilter, p.OutboundFilter, "", ""); err != nil {
+		return err
+	}
+	if p.Kind == sdn.RouterPort {
+		local := localRoute(p)
+		if err := x.create(sdn.KindRoute, string(local.ID), local); err != nil {
 			return err
 		}
-		if err := x.create(sdn.KindPort, string(p.ID), p); err != nil {
-			return err
-		}
-		if err := x.filter(p.InboundFilter, p.OutboundFilter, "", ""); err != nil {
-			return err
-		}
-		if p.Kind == sdn.RouterPort {
-			local := localRoute(p)
-			if err := x.create(sdn.KindRoute, string(local.ID), local); err != nil {
-				return err
-			}
-		}
-		if err := x.attach(p.ID, host, iface, peer); err != nil {
-			return err
-		}
-		made, _ = x.writes[key{sdn.KindPort, string(p.ID)}].body.(sdn.Port)
-		return nil
-	})
-	made.TunnelKey = rev
-	return result(made, err)
+	}
+	return x.attach(p.ID, host, iface, peer)
 }
 
 // device needs the device of a port of some kind.

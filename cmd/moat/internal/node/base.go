@@ -174,9 +174,9 @@ func (b *base) uplink() (plan.Uplink, error) {
 	}, nil
 }
 
-func (b *base) newManager(api sdn.API, engine tenant.Engine) (*tenant.Manager, error) {
+func (b *base) newManager(api sdn.API, engine tenant.Engine, ride func(sdn.Port) tenant.PortRider) (*tenant.Manager, error) {
 	return tenant.New(tenant.Options{
-		API: api, Store: b.ledger, Engine: engine, Pods: pods{},
+		API: api, Store: b.ledger, Engine: engine, Pods: pods{}, Ride: ride,
 		Plan: installation(b.cfg), Node: b.nodeName, Host: b.host,
 		Uplink: tenant.Uplink{Interface: b.cfg.Uplink, Address: b.cfg.UplinkAddress, Gateway: b.cfg.UplinkGateway},
 		NoNAT:  b.cfg.NoNAT, MTU: b.mtu,

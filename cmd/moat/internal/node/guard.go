@@ -5,6 +5,8 @@ import (
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/plan"
+	"github.com/moatnet/moat/sdn/topology"
+	"github.com/moatnet/moat/tenant"
 )
 
 // guarded refuses, before anything is stored, what the kernel engine cannot
@@ -30,4 +32,18 @@ func (g guarded) CreateRoute(ctx context.Context, r sdn.Route) (sdn.Route, error
 		return sdn.Route{}, err
 	}
 	return g.API.CreateRoute(ctx, r)
+}
+
+// riding lets ports of a topology in the ledger's own etcd be created by the
+// transactions of their leases, under the same guard.
+func riding(t *topology.Topology) func(sdn.Port) tenant.PortRider {
+	return func(p sdn.Port) tenant.PortRider {
+		if plan.CheckPort(p) != nil {
+			return nil
+		}
+		if r := t.RideCreatePort(p); r != nil {
+			return r
+		}
+		return nil
+	}
 }

@@ -130,7 +130,7 @@ func (b *base) remoteManager() (*tenant.Manager, sdn.API, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := b.newManager(api, tenant.Polling{API: api, Installation: b.plan.ID, MTU: b.mtu})
+	m, err := b.newManager(api, tenant.Polling{API: api, Installation: b.plan.ID, MTU: b.mtu}, nil)
 	return m, api, err
 }
 

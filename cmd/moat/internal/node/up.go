@@ -53,7 +53,7 @@ func Up(ctx context.Context, c config.Config, log *slog.Logger) error {
 	}
 	defer eng.Close()
 	api := guarded{part.topology.Local()}
-	manager, err := b.newManager(api, eng)
+	manager, err := b.newManager(api, eng, riding(part.topology))
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,22 +18,30 @@ const (
 	etherTypeIPv4 = 0x0800
 )
 
+// crier is a packet socket in the pod's namespace that announces its addresses.
+type crier struct{ fd int }
+
+func openCrier(ns *os.File) (*crier, error) {
+	fd, err := socketIn(ns, unix.AF_PACKET, unix.SOCK_RAW, 0)
+	if err != nil {
+		return nil, fmt.Errorf("packet socket: %w", err)
+	}
+	return &crier{fd}, nil
+}
+
+// close waits for RCU, some 10 ms: that happens after the call.
+func (c *crier) close() { go unix.Close(c.fd) }
+
 // announce broadcasts a gratuitous ARP request for each IPv4 address of the
 // pod's end (RFC 5227, section 3). Whoever still knows the address by the MAC of
 // the pod that had it before learns the new one, and the bridge learns the port.
-// Closing a packet socket waits for RCU, some 10 ms: that happens after the call.
-func announce(v Veth, made Made) error {
-	fd, err := socketIn(v.PodNS, unix.AF_PACKET, unix.SOCK_RAW, 0)
-	if err != nil {
-		return fmt.Errorf("announce addresses: %w", err)
-	}
-	defer func() { go unix.Close(fd) }()
+func (c *crier) announce(v Veth, made Made) error {
 	to := &unix.SockaddrLinklayer{Ifindex: made.PodIndex, Halen: etherAddrBytes}
 	for _, p := range v.Addresses {
 		if !p.Addr().Is4() {
 			continue
 		}
-		if err := unix.Sendto(fd, gratuitousARP(made.PodMAC, p.Addr()), 0, to); err != nil {
+		if err := unix.Sendto(c.fd, gratuitousARP(made.PodMAC, p.Addr()), 0, to); err != nil {
 			return fmt.Errorf("announce %s: %w", p.Addr(), err)
 		}
 	}

@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	// receiveSize is more than the largest datagram the kernel sends here.
-	receiveSize = 64 << 10
+	// receiveSize is more than the largest datagram the kernel sends here: dumps
+	// fill what the reader had room for.
+	receiveSize = 16 << 10
 	// pollStep bounds how long a wait overlooks that its context has ended.
 	pollStep = 20 * time.Millisecond
 	// answerTimeout bounds the wait for an answer that the kernel lost; it never

@@ -49,6 +49,10 @@ func begin(ctx context.Context, v Veth, create func(context.Context, wires, Veth
 	if err != nil {
 		return nil, err
 	}
+	if w.crier, err = openCrier(v.PodNS); err != nil {
+		w.close()
+		return nil, err
+	}
 	p := &Pair{w: w, v: v}
 	if err := p.create(ctx, create); err != nil {
 		w.close()
@@ -66,7 +70,9 @@ func (p *Pair) create(ctx context.Context, create func(context.Context, wires, V
 		return err
 	}
 	p.made = Made{HostMAC: p.v.HostMAC, PodMAC: p.v.PodMAC, HostIndex: end.index, PodIndex: end.peer}
-	err = p.w.host.do(ctx, step{"set alias of " + p.v.HostName, setAlias(end.index, p.v.HostAlias)})
+	err = errors.Join(
+		p.w.host.do(ctx, step{"set alias of " + p.v.HostName, setAlias(end.index, p.v.HostAlias)}),
+		p.w.pod.do(ctx, step{"set lo up", setUp(loopbackIndex)}))
 	if err != nil {
 		return errors.Join(err, p.remove(ctx))
 	}
@@ -104,7 +110,7 @@ func (p *Pair) setUp(ctx context.Context, v Veth) error {
 			return fmt.Errorf("wait for carrier of %s: %w", v.HostName, err)
 		}
 	}
-	return announce(v, p.made)
+	return p.w.crier.announce(v, p.made)
 }
 
 // Abandon removes the pair.

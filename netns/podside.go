@@ -8,11 +8,10 @@ import (
 
 const ifaNoDAD = 0x02 // IFA_F_NODAD: IPAM has already made sure that no one else has the address
 
-// podSteps set up the pod's namespace; they are sent as one datagram.
+// podSteps set up the pod's end; they are sent as one datagram.
 func podSteps(v Veth, made Made) []step {
 	index := made.PodIndex
 	steps := []step{
-		{"set lo up", setUp(loopbackIndex)},
 		{"set " + v.PodName + " up", setUp(index).attr(unix.IFLA_ADDRESS, made.PodMAC).attr(unix.IFLA_IFALIAS, []byte(v.HostAlias))},
 	}
 	for _, p := range v.Addresses {

@@ -14,6 +14,7 @@ type wires struct {
 	hostNS *os.File // nil: the caller's own
 	host   *conn
 	pod    *conn
+	crier  *crier // nil: there is nothing to announce
 	master *link // the bridge; nil: none
 }
 
@@ -38,6 +39,9 @@ func connect(v Veth) (wires, error) {
 }
 
 func (w wires) close() {
+	if w.crier != nil {
+		w.crier.close()
+	}
 	if w.pod != nil {
 		w.pod.close()
 	}

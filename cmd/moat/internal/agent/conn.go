@@ -46,8 +46,10 @@ func (a *Agent) serve(ctx, undoing context.Context, c *net.UnixConn) {
 		}
 		received <- err
 	}()
+	start := time.Now()
 	reply := a.Handle(call, request)
 	err := errors.Join(write(c, reply), c.SetReadDeadline(time.Now().Add(replyTimeout)))
+	a.report(request, reply, time.Since(start))
 	if err == nil {
 		err = <-received
 	} else {

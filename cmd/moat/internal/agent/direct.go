@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,7 +30,9 @@ func (d *Direct) Call(r protocol.Request) (protocol.Reply, error) {
 		}
 		r.Netns = own
 	}
+	start := time.Now()
 	reply := d.agent.Handle(d.ctx, r)
+	d.agent.report(r, reply, time.Since(start))
 	if reply.Failure == nil {
 		d.lost = &r
 	}

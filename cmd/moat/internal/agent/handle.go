@@ -18,7 +18,6 @@ import (
 // Handle serves one call. The request's namespace becomes the agent's and is
 // closed. A failure names the version of the specification that was asked for.
 func (a *Agent) Handle(ctx context.Context, r protocol.Request) (reply protocol.Reply) {
-	start := time.Now()
 	timeout := a.timeout
 	if r.Timeout > 0 {
 		timeout = min(timeout, r.Timeout)
@@ -32,7 +31,6 @@ func (a *Agent) Handle(ctx context.Context, r protocol.Request) (reply protocol.
 			reply = c.failure(&cniconf.Error{Code: cniconf.CodeInternal, Msg: fmt.Sprintf("%s: internal error: %v", r.Env.Subject(), p),
 				Details: "the daemon's log has the trace; please report it"})
 		}
-		a.report(r, reply, time.Since(start))
 	}()
 	if r.Netns != protocol.NoNetns {
 		c.netns = os.NewFile(uintptr(r.Netns), r.Env.Netns)

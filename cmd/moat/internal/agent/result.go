@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -46,11 +45,11 @@ func printResult(conf Config, e cniconf.Env, got tenant.Attached) ([]byte, error
 	if err != nil {
 		return nil, fmt.Errorf("result in version %s: %w", conf.CNIVersion, err)
 	}
-	var out bytes.Buffer
-	if err := asked.PrintTo(&out); err != nil {
+	out, err := json.Marshal(asked)
+	if err != nil {
 		return nil, fmt.Errorf("print result: %w", err)
 	}
-	return out.Bytes(), nil
+	return append(out, '\n'), nil
 }
 
 func ipNet(p netip.Prefix) net.IPNet {

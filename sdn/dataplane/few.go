@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"time"
+
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/plan"
 )
@@ -26,7 +28,7 @@ func (j *job) few(ports map[sdn.PortID]bool) error {
 		names[l.Name] = l.Port
 	}
 	for name, id := range j.space.wanted { // what played a port before, and does no more
-		if _, still := names[name]; id != "" && ports[id] && !still {
+		if _, still := names[name]; id != "" && ports[id] && !still && !j.leaving(name, id) {
 			if err := j.dismiss(name); err != nil {
 				return err
 			}
@@ -48,6 +50,7 @@ func (j *job) few(ports map[sdn.PortID]bool) error {
 	for _, l := range j.want.Links {
 		j.space.wanted[l.Name] = l.Port
 		delete(j.space.orphans, l.Name)
+		delete(j.space.leaving, l.Name)
 		j.space.settleOne(l)
 		cur, ok := j.space.seen.links[l.Name]
 		if ok {
@@ -61,9 +64,33 @@ func (j *job) few(ports map[sdn.PortID]bool) error {
 	return nil
 }
 
+// leaveDelay is how long an interface whose port was deleted may stay: who
+// deletes a pod's port is about to take its pair away, and a namespace in which
+// one is being deleted serves no other port for some 20 ms.
+const leaveDelay = 100 * time.Millisecond
+
+// leaving says whether an interface that is wanted no more is still given time.
+func (j *job) leaving(name string, id sdn.PortID) bool {
+	l, there := j.space.seen.links[name]
+	if !there || !j.stamped(l.Alias) || j.isGuest(l) {
+		return false
+	}
+	since, known := j.space.leaving[name]
+	if !known {
+		since = time.Now()
+		j.space.leaving[name] = since
+	}
+	left := leaveDelay - time.Since(since)
+	if left > 0 {
+		j.timers.within(alarm{j.space.name, name}, left, func() { j.queue.put(j.space.name, fewOf(id)) })
+	}
+	return left > 0
+}
+
 // dismiss takes away an interface that is wanted no more.
 func (j *job) dismiss(name string) error {
 	delete(j.space.wanted, name)
+	delete(j.space.leaving, name)
 	j.unwait(name)
 	j.space.mu.Lock()
 	delete(j.space.bound, name)

@@ -188,6 +188,7 @@ func (j *job) drop(l rtnl.Link) error {
 	}
 	j.space.seen.forget(l.Name)
 	delete(j.space.orphans, l.Name)
+	delete(j.space.leaving, l.Name)
 	return nil
 }
 

@@ -24,6 +24,7 @@ type space struct {
 	id      int                   // in events
 	seen    *picture              // nil: unknown
 	wanted  map[string]sdn.PortID // interfaces of the last plan, with the ports bound to them
+	leaving map[string]time.Time  // interfaces of ports that were deleted, since when
 	orphans map[string]time.Time  // stamped interfaces that no plan wanted, since when
 
 	mu       sync.Mutex
@@ -52,7 +53,7 @@ type picture struct {
 
 func newSpace(name string) *space {
 	return &space{
-		name: name, suspects: make(map[string]bool), orphans: make(map[string]time.Time),
+		name: name, suspects: make(map[string]bool), leaving: make(map[string]time.Time), orphans: make(map[string]time.Time),
 		watched: make(map[string]rtnl.Link), met: make(map[string]sighting), ended: make(map[string]int), bound: make(map[string]sdn.PortID),
 	}
 }

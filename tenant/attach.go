@@ -111,25 +111,24 @@ func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record,
 	u.push("delete the port", func(ctx context.Context) error { return gone(m.opt.API.DeletePort(ctx, port)) })
 	u.push("remove the veth pair", func(ctx context.Context) error { return m.opt.Pods.Remove(ctx, w) })
 	var made PodMade
+	pair := func(ctx context.Context) (err error) {
+		finish := m.opt.Pods.Make
+		if have.pair != nil {
+			finish = have.pair.Finish
+		}
+		made, err = finish(ctx, w)
+		return op("make the veth pair", err)
+	}
 	steps := both
 	if w.HostNS == "" {
 		steps = oneByOne
 	}
-	err := steps(ctx,
-		func(ctx context.Context) (err error) {
-			finish := m.opt.Pods.Make
-			if have.pair != nil {
-				finish = have.pair.Finish
-			}
-			made, err = finish(ctx, w)
-			return op("make the veth pair", err)
-		},
-		func(ctx context.Context) error {
-			if have.port {
-				return nil
-			}
-			return m.keep.port(ctx, "pod", bound(*rec))
-		})
+	var err error
+	if have.port {
+		err = pair(ctx)
+	} else {
+		err = steps(ctx, pair, func(ctx context.Context) error { return m.keep.port(ctx, "pod", bound(*rec)) })
+	}
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/moatnet/moat/sdn"
 )
 
 // commit hands what it wrote to the sink itself, instead of waiting until the
@@ -53,7 +55,7 @@ func (e *etcd) compares(x *txn) []clientv3.Cmp {
 }
 
 // ops returns the operations of a write, the head's last, and what will be
-// stored, through the stored form, so that nothing is shared with the caller.
+// stored: through the stored form where something could be shared with the caller.
 func (e *etcd) ops(x *txn) ([]clientv3.Op, []fact, error) {
 	facts := append(x.list(0), fact{key: headKey, body: 0})
 	list := make([]clientv3.Op, 0, len(facts))
@@ -66,8 +68,10 @@ func (e *etcd) ops(x *txn) ([]clientv3.Op, []fact, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := facts[i].decode(value); err != nil {
-			return nil, nil, err
+		if !plain(f.body) {
+			if err := facts[i].decode(value); err != nil {
+				return nil, nil, err
+			}
 		}
 		var opts []clientv3.OpOption
 		if f.key == headKey {
@@ -76,6 +80,15 @@ func (e *etcd) ops(x *txn) ([]clientv3.Op, []fact, error) {
 		list = append(list, clientv3.OpPut(e.path(f.key), string(value), opts...))
 	}
 	return list, facts, nil
+}
+
+// plain says that a body refers to nothing.
+func plain(body any) bool {
+	switch body.(type) {
+	case sdn.Port, string, int:
+		return true
+	}
+	return false
 }
 
 // dated gives facts the revision of their transaction.

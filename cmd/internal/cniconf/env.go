@@ -22,13 +22,13 @@ const ifNameMax = 15
 
 // Env is the value of each CNI_ variable; "" is one that is not set.
 type Env struct {
-	Command       string `json:"command"`
-	ContainerID   string `json:"containerID,omitempty"`
-	Netns         string `json:"netns,omitempty"`
-	IfName        string `json:"ifName,omitempty"`
-	Args          string `json:"args,omitempty"`
-	Path          string `json:"path,omitempty"`
-	NetnsOverride string `json:"netnsOverride,omitempty"`
+	Command       string
+	ContainerID   string
+	Netns         string
+	IfName        string
+	Args          string
+	Path          string
+	NetnsOverride string
 }
 
 // variable is one CNI_ variable: who needs it and how a value may look.

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -42,11 +41,7 @@ func Dial(path string, timeout time.Duration) (*Client, error) {
 
 // Call sends the request with its namespace and waits for the reply.
 func (c *Client) Call(r Request) (Reply, error) {
-	payload, err := json.Marshal(r)
-	if err != nil {
-		return Reply{}, fmt.Errorf("encode request: %w", err)
-	}
-	frame, err := Frame(KindRequest, payload)
+	frame, err := requestFrame(r)
 	if err != nil {
 		return Reply{}, err
 	}

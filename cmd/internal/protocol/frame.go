@@ -14,7 +14,7 @@ import (
 // Version of the protocol that this build speaks.
 const Version = 1
 
-// MaxPayload is the longest JSON of a frame, in bytes: a GC list of a full node
+// MaxPayload is the longest payload of a frame, in bytes: a GC list of a full node
 // takes some hundred kB.
 const MaxPayload = 8 << 20
 
@@ -51,13 +51,13 @@ var (
 
 // Request is one call of a CNI or IPAM plugin.
 type Request struct {
-	Caller  string          `json:"caller"` // CallerCNI or CallerIPAM
-	Env     cniconf.Env     `json:"env"`
-	Config  json.RawMessage `json:"config"`  // standard input, as it came
-	Timeout time.Duration   `json:"timeout"` // ns; the client gives up then
+	Caller  string // CallerCNI or CallerIPAM
+	Env     cniconf.Env
+	Config  []byte        // standard input, as it came
+	Timeout time.Duration // the client gives up then
 	// Netns is the descriptor of the pod's namespace; NoNetns when there is none.
-	// It travels beside the JSON.
-	Netns int `json:"-"`
+	// It travels beside the payload.
+	Netns int
 }
 
 // NoNetns stands for a request without a namespace.

@@ -164,7 +164,7 @@ func TestReceiveRefuses(t *testing.T) {
 		"another protocol":        {"GET / HTTP/1.1\r\n", 1, protocol.ErrFormat},
 		"another version":         {"MOAT\x07\x01\x00\x00\x00\x00\x00\x00", 1, protocol.ErrVersion},
 		"a result":                {"MOAT\x01\x02\x00\x00\x00\x00\x00\x00", 1, protocol.ErrFormat},
-		"no JSON":                 {"MOAT\x01\x01\x00\x00\x00\x00\x00\x02xx", 1, protocol.ErrFormat},
+		"no request":              {"MOAT\x01\x01\x00\x00\x00\x00\x00\x02xx", 1, protocol.ErrFormat},
 		"too long":                {"MOAT\x01\x01\x00\x00\x7f\xff\xff\xff", 1, protocol.ErrTooLong},
 		"cut off":                 {"MOAT\x01\x01\x00\x00\x00\x00\x00\x09{}", 1, io.ErrUnexpectedEOF},
 		"more than one namespace": {"MOAT\x01\x01\x00\x00\x00\x00\x00\x02{}", 3, protocol.ErrFormat},

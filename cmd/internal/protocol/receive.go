@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -47,9 +46,9 @@ func (r *receiver) request() (Request, error) {
 	if err := r.fill(payload); err != nil {
 		return Request{}, fmt.Errorf("read request: %w", err)
 	}
-	var request Request
-	if err := json.Unmarshal(payload, &request); err != nil {
-		return Request{}, fmt.Errorf("%w: decode request: %w", ErrFormat, err)
+	request, err := parseRequest(payload)
+	if err != nil {
+		return Request{}, fmt.Errorf("decode request: %w", err)
 	}
 	request.Netns = r.netns
 	return request, nil

@@ -11,6 +11,8 @@ type Router struct {
 	InboundFilter  ChainID // zero: none; seen by a packet before the route lookup
 	OutboundFilter ChainID // zero: none; seen after it
 	ASNumber       int
+	LocalRedirect  ChainID `json:",omitzero"` // passed before InboundFilter
+	Forward        ChainID `json:",omitzero"` // passed before OutboundFilter
 }
 
 // Bridge is an Ethernet switch. MidoNet API, resource Bridge-v4.

@@ -103,8 +103,21 @@ type Condition struct {
 
 	Fragment FragmentPolicy // empty: the default of the rule's type
 
-	// Unrealised lists the JSON names of further condition fields that are set
-	// (port groups, address groups, ...). A rule with one is refused with
-	// ErrUnsupported, never stored without effect.
-	Unrealised []string
+	// PortGroup holds the port by which the packet entered the virtual network,
+	// the other two the port of this device.
+	PortGroup, InPortGroup, OutPortGroup          PortGroupID   `json:",omitzero"`
+	InvPortGroup, InvInPortGroup, InvOutPortGroup bool          `json:",omitzero"`
+	SrcGroup, DstGroup                            IPAddrGroupID `json:",omitzero"`
+	InvSrcGroup, InvDstGroup                      bool          `json:",omitzero"`
+
+	TraversedDevice    DeviceID `json:",omitzero"`
+	InvTraversedDevice bool     `json:",omitzero"`
+
+	NoVLAN bool `json:",omitzero"`
+	VLAN   *int `json:",omitzero"` // nil or 0: any
+
+	ICMPDataSrc, ICMPDataDst       netip.Prefix `json:",omitzero"` // of the packet that an ICMP error quotes; invalid: any
+	InvICMPDataSrc, InvICMPDataDst bool         `json:",omitzero"`
+
+	DstRewritten bool `json:",omitzero"` // the destination was translated earlier on the packet's way
 }

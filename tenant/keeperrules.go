@@ -98,9 +98,6 @@ func sameCondition(a, b sdn.Condition) bool {
 		if len(c.OutPorts) == 0 {
 			c.OutPorts = nil
 		}
-		if len(c.Unrealised) == 0 {
-			c.Unrealised = nil
-		}
 	}
 	return reflect.DeepEqual(a, b)
 }

@@ -43,10 +43,6 @@ func (c *Client) Rule(ctx context.Context, id sdn.RuleID) (sdn.Rule, error) {
 
 // CreateRule implements sdn.API.
 func (c *Client) CreateRule(ctx context.Context, r sdn.Rule) (sdn.Rule, error) {
-	if len(r.Condition.Unrealised) > 0 {
-		return sdn.Rule{}, request{method: "POST", path: c.paths.At(wire.Chains, string(r.Chain), wire.Rules)}.
-			failed(unrealised(r))
-	}
 	ours := own(&r.ID)
 	return create[sdn.Rule, wire.Rule](ctx, c, creation{
 		path: c.paths.At(wire.Chains, string(r.Chain), wire.Rules), at: c.paths.At(wire.Rules, string(r.ID)),

@@ -2,19 +2,11 @@ package client
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/wire"
 )
-
-// unrealised is the error for a rule whose condition has fields that the noun
-// only names: their values cannot be sent.
-func unrealised(r sdn.Rule) error {
-	return fmt.Errorf("rule %s: conditions %s: %w", r.ID, strings.Join(r.Condition.Unrealised, ", "), sdn.ErrUnsupported)
-}
 
 // State reads the system state, which says that the endpoint serves.
 func (c *Client) State(ctx context.Context) (wire.State, error) {

@@ -30,8 +30,8 @@ func masked(f nft.Field, mask, v nft.Value) literal {
 
 // condition is the formula of a rule's condition at a place.
 func (d *device) condition(r sdn.Rule, p place) (formula, error) {
-	if len(r.Condition.Unrealised) > 0 {
-		return nil, unsupported(r, strings.Join(r.Condition.Unrealised, ", "), "this condition is not realised")
+	if names := unrealised(r.Condition); len(names) > 0 {
+		return nil, unsupported(r, strings.Join(names, ", "), "this condition is not realised")
 	}
 	ls, err := d.literals(r, p)
 	if err != nil {
@@ -276,4 +276,31 @@ func within(f nft.Field, lo, hi nft.Value) literal {
 		return equal(f, lo)
 	}
 	return one(nft.Match{Field: f, Value: lo, To: hi})
+}
+
+// unrealised names the conditions that are set and that this engine does not realise. An
+// inverse alone changes nothing.
+func unrealised(n sdn.Condition) []string {
+	var names []string
+	for _, p := range []struct {
+		name string
+		set  bool
+	}{
+		{"portGroup", n.PortGroup != ""},
+		{"inPortGroup", n.InPortGroup != ""},
+		{"outPortGroup", n.OutPortGroup != ""},
+		{"ipAddrGroupSrc", n.SrcGroup != ""},
+		{"ipAddrGroupDst", n.DstGroup != ""},
+		{"traversedDevice", n.TraversedDevice != ""},
+		{"noVlan", n.NoVLAN},
+		{"vlan", n.VLAN != nil && *n.VLAN != 0},
+		{"icmpDataSrcIpAddress", n.ICMPDataSrc.IsValid()},
+		{"icmpDataDstIpAddress", n.ICMPDataDst.IsValid()},
+		{"matchNwDstRewritten", n.DstRewritten},
+	} {
+		if p.set {
+			names = append(names, p.name)
+		}
+	}
+	return names
 }

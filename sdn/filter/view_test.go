@@ -190,3 +190,13 @@ func labTopology(in, out []sdn.Rule, chains ...func(*topology)) *topology {
 	t.routers[r.ID] = r
 	return t
 }
+
+func (t *topology) HasPortGroup(sdn.PortGroupID) bool           { return false }
+func (t *topology) PortsInGroup(sdn.PortGroupID) []sdn.PortID   { return nil }
+func (t *topology) HasIPAddrGroup(sdn.IPAddrGroupID) bool       { return false }
+func (t *topology) AddrsInGroup(sdn.IPAddrGroupID) []netip.Addr { return nil }
+func (t *topology) ChainsNaming(string) []sdn.ChainID           { return nil }
+func (t *topology) MACPortsOf(sdn.BridgeID) []sdn.MACPort       { return nil }
+func (t *topology) IP4MACsOf(sdn.BridgeID) []sdn.IP4MAC         { return nil }
+func (t *topology) DHCPSubnetsOf(sdn.BridgeID) []sdn.DHCPSubnet { return nil }
+func (t *topology) DHCPHostsOf(sdn.BridgeID) []sdn.DHCPHost     { return nil }

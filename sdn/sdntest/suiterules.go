@@ -147,9 +147,9 @@ func badRules(t *testing.T, b *bed) {
 
 func unsupportedRules(t *testing.T, b *bed) {
 	c := b.chain()
-	_, err := b.CreateRule(b.ctx(), sdn.Rule{Chain: c.ID, Type: sdn.RuleDrop, Condition: sdn.Condition{Unrealised: []string{"portGroup"}}})
+	_, err := b.CreateRule(b.ctx(), sdn.Rule{Chain: c.ID, Type: sdn.RuleDrop, Condition: sdn.Condition{TraversedDevice: "a4a1b2c3-0000-4000-8000-000000000001"}})
 	require.ErrorIs(t, err, sdn.ErrUnsupported)
-	require.ErrorContains(t, err, "portGroup")
+	require.ErrorContains(t, err, "traversedDevice")
 }
 
 func chainCascades(t *testing.T, b *bed) {

@@ -6,43 +6,21 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/access"
 	"github.com/moatnet/moat/sdn/wire"
 )
-
-// Credentials are what a client logs in with.
-type Credentials struct {
-	User, Password string
-	Project        string // X-Auth-Project; may be empty
-}
-
-// Token is what a login gives.
-type Token struct {
-	Key     string
-	Expires time.Time // zero: never
-}
-
-// Authenticator decides who may use the API. Whoever may, may do everything.
-// It must be safe for concurrent use.
-type Authenticator interface {
-	// Login returns a token, or an error that wraps sdn.ErrUnauthorized.
-	Login(ctx context.Context, c Credentials) (Token, error)
-	// Check returns an error that wraps sdn.ErrUnauthorized for a token that
-	// no login gave, or that has expired.
-	Check(ctx context.Context, token string) error
-}
 
 // refuseAll is the authenticator of a server that was given none.
 type refuseAll struct{}
 
-func (refuseAll) Login(context.Context, Credentials) (Token, error) {
-	return Token{}, wire.Refuse(sdn.ErrUnauthorized, "Authentication error")
+func (refuseAll) Login(context.Context, access.Credentials) (access.Token, error) {
+	return access.Token{}, wire.Refuse(sdn.ErrUnauthorized, "Authentication error")
 }
 
-func (refuseAll) Check(context.Context, string) error {
-	return wire.Refuse(sdn.ErrUnauthorized, "Authentication error")
+func (refuseAll) Check(context.Context, string) (access.Identity, error) {
+	return access.Identity{}, wire.Refuse(sdn.ErrUnauthorized, "Authentication error")
 }
 
 // expiryLayout is MidoNet's date format, with the month in digits.
@@ -51,10 +29,10 @@ const expiryLayout = "Mon, 02-01-2006 15:04:05 MST"
 // challenge has two spaces, as MidoNet's has.
 const challenge = `Basic  realm="BASIC_AUTH_REALM"`
 
-func (s *server) authenticated(r *http.Request) error {
+func (s *server) authenticated(r *http.Request) (access.Identity, error) {
 	token := r.Header.Get("X-Auth-Token")
 	if token == "" {
-		return wire.Refuse(sdn.ErrUnauthorized, "Authentication error")
+		return access.Identity{}, wire.Refuse(sdn.ErrUnauthorized, "Authentication error")
 	}
 	return s.auth.Check(r.Context(), token)
 }
@@ -87,21 +65,21 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 
 // credentials reads the Authorization header. The password may hold colons,
 // which MidoNet itself cannot read.
-func credentials(h http.Header) (Credentials, error) {
+func credentials(h http.Header) (access.Credentials, error) {
 	header := h.Get("Authorization")
 	if header == "" {
-		return Credentials{}, wire.Refuse(sdn.ErrUnauthorized, "Authorization header is not set.")
+		return access.Credentials{}, wire.Refuse(sdn.ErrUnauthorized, "Authorization header is not set.")
 	}
 	encoded, ok := cutBasic(header)
 	if !ok {
-		return Credentials{}, wire.Refuse(sdn.ErrUnauthorized, "Authorization header does not contain Basic.")
+		return access.Credentials{}, wire.Refuse(sdn.ErrUnauthorized, "Authorization header does not contain Basic.")
 	}
 	decoded, err := base64.StdEncoding.DecodeString(encoded)
 	user, password, ok := strings.Cut(string(decoded), ":")
 	if err != nil || !ok {
-		return Credentials{}, wire.Refuse(sdn.ErrUnauthorized, "Authorization header is not valid")
+		return access.Credentials{}, wire.Refuse(sdn.ErrUnauthorized, "Authorization header is not valid")
 	}
-	return Credentials{User: user, Password: password, Project: h.Get("X-Auth-Project")}, nil
+	return access.Credentials{User: user, Password: password, Project: h.Get("X-Auth-Project")}, nil
 }
 
 // cutBasic removes the scheme, whose letters' case does not matter.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/access"
 	"github.com/moatnet/moat/sdn/sdntest"
 	"github.com/moatnet/moat/sdn/server"
 )
@@ -71,7 +72,7 @@ func TestLoginAnswer(t *testing.T) {
 func TestTokensExpireAndAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		auth := server.NewPasswordAuth("u", "p", time.Minute)
-		first, err := auth.Login(t.Context(), server.Credentials{User: "u", Password: "p"})
+		first, err := auth.Login(t.Context(), access.Credentials{User: "u", Password: "p"})
 		require.NoError(t, err)
 		time.Sleep(59 * time.Second) // the bubble's clock
 		require.NoError(t, auth.Check(t.Context(), first.Key))
@@ -80,13 +81,16 @@ func TestTokensExpireAndAreBounded(t *testing.T) {
 
 		var keys []string
 		for range 4097 {
-			token, err := auth.Login(t.Context(), server.Credentials{User: "u", Password: "p"})
+			token, err := auth.Login(t.Context(), access.Credentials{User: "u", Password: "p"})
 			require.NoError(t, err)
 			keys = append(keys, token.Key)
 		}
-		require.ErrorIs(t, auth.Check(t.Context(), keys[0]), sdn.ErrUnauthorized, "the oldest makes room")
-		require.NoError(t, auth.Check(t.Context(), keys[1]))
-		require.NoError(t, auth.Check(t.Context(), keys[4096]))
+		_, err := auth.Check(t.Context(), keys[0])
+		require.ErrorIs(t, err, sdn.ErrUnauthorized, "the oldest makes room")
+		_, err = auth.Check(t.Context(), keys[1])
+		require.NoError(t, err)
+		_, err = auth.Check(t.Context(), keys[4096])
+		require.NoError(t, err)
 	})
 }
 
@@ -105,10 +109,12 @@ func TestServerWithoutAuthenticatorRefuses(t *testing.T) {
 // open lets everybody in.
 type open struct{}
 
-func (open) Login(context.Context, server.Credentials) (server.Token, error) {
-	return server.Token{Key: "k"}, nil
+func (open) Login(context.Context, access.Credentials) (access.Token, error) {
+	return access.Token{Key: "k"}, nil
 }
-func (open) Check(context.Context, string) error { return nil }
+func (open) Check(context.Context, string) (access.Identity, error) {
+	return access.Identity{Role: access.Admin}, nil
+}
 
 // broken fails every list of routers.
 type broken struct {

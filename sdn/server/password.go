@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/access"
 	"github.com/moatnet/moat/sdn/wire"
 )
 
@@ -21,6 +22,7 @@ const maxTokens = 4096
 // the tokens it gave.
 type PasswordAuth struct {
 	user, password [sha256.Size]byte
+	name           string
 	ttl            time.Duration
 	now            func() time.Time
 
@@ -38,21 +40,21 @@ type expiry struct {
 // hold for ttl. They live in memory: after a restart clients log in again.
 func NewPasswordAuth(user, password string, ttl time.Duration) *PasswordAuth {
 	return &PasswordAuth{
-		user: sha256.Sum256([]byte(user)), password: sha256.Sum256([]byte(password)),
+		name: user, user: sha256.Sum256([]byte(user)), password: sha256.Sum256([]byte(password)),
 		ttl: ttl, now: time.Now, tokens: make(map[[sha256.Size]byte]time.Time),
 	}
 }
 
 // Login compares in constant time. The project is not looked at.
-func (a *PasswordAuth) Login(_ context.Context, c Credentials) (Token, error) {
+func (a *PasswordAuth) Login(_ context.Context, c access.Credentials) (access.Token, error) {
 	user, password := sha256.Sum256([]byte(c.User)), sha256.Sum256([]byte(c.Password))
 	right := subtle.ConstantTimeCompare(user[:], a.user[:]) & subtle.ConstantTimeCompare(password[:], a.password[:])
 	if right != 1 {
-		return Token{}, wire.Refuse(sdn.ErrUnauthorized, "Authentication error")
+		return access.Token{}, wire.Refuse(sdn.ErrUnauthorized, "Authentication error")
 	}
 	var key [16]byte
 	rand.Read(key[:]) // never fails: crypto/rand ends the process instead
-	t := Token{Key: hex.EncodeToString(key[:]), Expires: a.now().Add(a.ttl)}
+	t := access.Token{Key: hex.EncodeToString(key[:]), Expires: a.now().Add(a.ttl)}
 
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -75,13 +77,13 @@ func (a *PasswordAuth) prune(most int) {
 
 // Check looks the token up by its hash, so that the time it takes tells
 // nothing about live tokens.
-func (a *PasswordAuth) Check(_ context.Context, token string) error {
+func (a *PasswordAuth) Check(_ context.Context, token string) (access.Identity, error) {
 	hash := sha256.Sum256([]byte(token))
 	a.mu.Lock()
 	at, known := a.tokens[hash]
 	a.mu.Unlock()
 	if !known || !a.now().Before(at) {
-		return wire.Refuse(sdn.ErrUnauthorized, "Authentication error")
+		return access.Identity{}, wire.Refuse(sdn.ErrUnauthorized, "Authentication error")
 	}
-	return nil
+	return access.Identity{User: a.name, Role: access.Admin}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/access"
 	"github.com/moatnet/moat/sdn/wire"
 )
 
@@ -19,8 +20,8 @@ const DefaultBase = "/midonet-api"
 
 // Options say what is served.
 type Options struct {
-	API  sdn.API       // required
-	Auth Authenticator // nil: every login and every token is refused
+	API  sdn.API              // required
+	Auth access.Authenticator // nil: every login and every token is refused
 	// Base is the path that the API lies below; empty is DefaultBase.
 	Base string
 	// Logger receives each request and each write at level debug, and what
@@ -31,7 +32,7 @@ type Options struct {
 
 type server struct {
 	api     sdn.API
-	auth    Authenticator
+	auth    access.Authenticator
 	base    string
 	log     *slog.Logger
 	mux     *http.ServeMux
@@ -78,7 +79,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == s.base+"/"+wire.Login:
 		s.login(rec, r)
 	default:
-		if err := s.authenticated(r); err != nil {
+		if _, err := s.authenticated(r); err != nil {
 			s.fail(rec, r, err)
 			break
 		}

@@ -48,7 +48,7 @@ func TestStoredForm(t *testing.T) {
 const storedRule = `{"object":{"ID":"l","Chain":"c","Type":"snat","Position":0,"Condition":{"Invert":false,"MatchForwardFlow":false,"MatchReturnFlow":false,` +
 	`"InPorts":["p"],"OutPorts":null,"InvInPorts":false,"InvOutPorts":false,"DLType":null,"InvDLType":false,"DLSrc":"","DLDst":"","DLSrcMask":"","DLDstMask":"",` +
 	`"InvDLSrc":false,"InvDLDst":false,"TOS":null,"InvTOS":false,"Proto":6,"InvProto":false,"Src":"","Dst":"","InvSrc":false,"InvDst":false,"TPSrc":null,` +
-	`"TPDst":{"Start":80,"End":81},"InvTPSrc":false,"InvTPDst":false,"Fragment":"unfragmented","Unrealised":null},"JumpChain":"","JumpChainName":"",` +
+	`"TPDst":{"Start":80,"End":81},"InvTPSrc":false,"InvTPDst":false,"Fragment":"unfragmented"},"JumpChain":"","JumpChainName":"",` +
 	`"FlowAction":"accept","NATTargets":[{"AddressFrom":"192.0.2.1","AddressTo":"192.0.2.1","PortFrom":1,"PortTo":2}]}}`
 
 func TestUnknownKindCannotBeRead(t *testing.T) {

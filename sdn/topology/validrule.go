@@ -18,8 +18,8 @@ var maskForm = regexp.MustCompile(`^[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}\.[0-9a-fA-F]{
 
 // validRule checks a rule and fills in the position and the fragment policy.
 func validRule(r *sdn.Rule) error {
-	if len(r.Condition.Unrealised) > 0 {
-		return refuse(sdn.ErrUnsupported, "Rules with %s are not supported.", strings.Join(r.Condition.Unrealised, ", "))
+	if names := unrealised(r.Condition); len(names) > 0 {
+		return refuse(sdn.ErrUnsupported, "Rules with %s are not supported.", strings.Join(names, ", "))
 	}
 	var c checker
 	own(&c, &r.ID)
@@ -153,8 +153,7 @@ func cloneRule(r sdn.Rule) sdn.Rule {
 	r.NATTargets = slices.Clone(r.NATTargets)
 	n := &r.Condition
 	n.InPorts, n.OutPorts = slices.Clone(n.InPorts), slices.Clone(n.OutPorts)
-	n.Unrealised = slices.Clone(n.Unrealised)
-	n.DLType, n.TOS, n.Proto = clonePointer(n.DLType), clonePointer(n.TOS), clonePointer(n.Proto)
+	n.DLType, n.TOS, n.Proto, n.VLAN = clonePointer(n.DLType), clonePointer(n.TOS), clonePointer(n.Proto), clonePointer(n.VLAN)
 	n.TPSrc, n.TPDst = clonePointer(n.TPSrc), clonePointer(n.TPDst)
 	return r
 }
@@ -165,4 +164,31 @@ func clonePointer[T any](p *T) *T {
 	}
 	v := *p
 	return &v
+}
+
+// unrealised names the conditions that are set and that no engine realises. An
+// inverse alone changes nothing.
+func unrealised(n sdn.Condition) []string {
+	var names []string
+	for _, p := range []struct {
+		name string
+		set  bool
+	}{
+		{"portGroup", n.PortGroup != ""},
+		{"inPortGroup", n.InPortGroup != ""},
+		{"outPortGroup", n.OutPortGroup != ""},
+		{"ipAddrGroupSrc", n.SrcGroup != ""},
+		{"ipAddrGroupDst", n.DstGroup != ""},
+		{"traversedDevice", n.TraversedDevice != ""},
+		{"noVlan", n.NoVLAN},
+		{"vlan", n.VLAN != nil && *n.VLAN != 0},
+		{"icmpDataSrcIpAddress", n.ICMPDataSrc.IsValid()},
+		{"icmpDataDstIpAddress", n.ICMPDataDst.IsValid()},
+		{"matchNwDstRewritten", n.DstRewritten},
+	} {
+		if p.set {
+			names = append(names, p.name)
+		}
+	}
+	return names
 }

@@ -15,86 +15,57 @@ type Range struct {
 
 // Condition holds the properties of a rule that select packets.
 type Condition struct {
-	CondInvert       Bool   `json:"condInvert"`
-	MatchForwardFlow Bool   `json:"matchForwardFlow"`
-	MatchReturnFlow  Bool   `json:"matchReturnFlow"`
-	InPorts          []Text `json:"inPorts"`
-	InvInPorts       Bool   `json:"invInPorts"`
-	OutPorts         []Text `json:"outPorts"`
-	InvOutPorts      Bool   `json:"invOutPorts"`
-	DLType           *Int   `json:"dlType"`
-	InvDLType        Bool   `json:"invDlType"`
-	DLSrc            Text   `json:"dlSrc"`
-	DLSrcMask        Text   `json:"dlSrcMask"`
-	InvDLSrc         Bool   `json:"invDlSrc"`
-	DLDst            Text   `json:"dlDst"`
-	DLDstMask        Text   `json:"dlDstMask"`
-	InvDLDst         Bool   `json:"invDlDst"`
-	NWTOS            *Int   `json:"nwTos"`
-	InvNWTOS         Bool   `json:"invNwTos"`
-	NWProto          *Int   `json:"nwProto"`
-	InvNWProto       Bool   `json:"invNwProto"`
-	NWSrcAddress     Text   `json:"nwSrcAddress"`
-	NWSrcLength      Int    `json:"nwSrcLength"`
-	InvNWSrc         Bool   `json:"invNwSrc"`
-	NWDstAddress     Text   `json:"nwDstAddress"`
-	NWDstLength      Int    `json:"nwDstLength"`
-	InvNWDst         Bool   `json:"invNwDst"`
-	TPSrc            *Range `json:"tpSrc"`
-	InvTPSrc         Bool   `json:"invTpSrc"`
-	TPDst            *Range `json:"tpDst"`
-	InvTPDst         Bool   `json:"invTpDst"`
-	FragmentPolicy   Text   `json:"fragmentPolicy"`
-	Unrealised
-}
-
-// Unrealised holds the properties of a condition that no noun has yet.
-type Unrealised struct {
-	PortGroup               Text `json:"portGroup"`
-	InvPortGroup            Bool `json:"invPortGroup"`
-	InPortGroup             Text `json:"inPortGroup"`
-	InvInPortGroup          Bool `json:"invInPortGroup"`
-	OutPortGroup            Text `json:"outPortGroup"`
-	InvOutPortGroup         Bool `json:"invOutPortGroup"`
-	IPAddrGroupSrc          Text `json:"ipAddrGroupSrc"`
-	InvIPAddrGroupSrc       Bool `json:"invIpAddrGroupSrc"`
-	IPAddrGroupDst          Text `json:"ipAddrGroupDst"`
-	InvIPAddrGroupDst       Bool `json:"invIpAddrGroupDst"`
-	TraversedDevice         Text `json:"traversedDevice"`
-	InvTraversedDevice      Bool `json:"invTraversedDevice"`
-	NoVLAN                  Bool `json:"noVlan"`
-	VLAN                    *Int `json:"vlan"`
-	ICMPDataSrcIPAddress    Text `json:"icmpDataSrcIpAddress"`
-	ICMPDataSrcIPLength     Int  `json:"icmpDataSrcIpLength"`
-	InvICMPDataSrcIPAddress Bool `json:"invIcmpDataSrcIp"`
-	ICMPDataDstIPAddress    Text `json:"icmpDataDstIpAddress"`
-	ICMPDataDstIPLength     Int  `json:"icmpDataDstIpLength"`
-	InvICMPDataDstIPAddress Bool `json:"invIcmpDataDstIp"`
-	MatchNWDstRewritten     Bool `json:"matchNwDstRewritten"`
-}
-
-// names lists the properties that are set: those that would change what the
-// rule matches. An inverse alone changes nothing.
-func (d Unrealised) names() []string {
-	var names []string
-	for _, p := range []unserved{
-		{"portGroup", d.PortGroup != ""},
-		{"inPortGroup", d.InPortGroup != ""},
-		{"outPortGroup", d.OutPortGroup != ""},
-		{"ipAddrGroupSrc", d.IPAddrGroupSrc != ""},
-		{"ipAddrGroupDst", d.IPAddrGroupDst != ""},
-		{"traversedDevice", d.TraversedDevice != ""},
-		{"noVlan", bool(d.NoVLAN)},
-		{"vlan", d.VLAN != nil && *d.VLAN != 0},
-		{"icmpDataSrcIpAddress", d.ICMPDataSrcIPAddress != ""},
-		{"icmpDataDstIpAddress", d.ICMPDataDstIPAddress != ""},
-		{"matchNwDstRewritten", bool(d.MatchNWDstRewritten)},
-	} {
-		if p.set {
-			names = append(names, p.property)
-		}
-	}
-	return names
+	CondInvert              Bool   `json:"condInvert"`
+	MatchForwardFlow        Bool   `json:"matchForwardFlow"`
+	MatchReturnFlow         Bool   `json:"matchReturnFlow"`
+	InPorts                 []Text `json:"inPorts"`
+	InvInPorts              Bool   `json:"invInPorts"`
+	OutPorts                []Text `json:"outPorts"`
+	InvOutPorts             Bool   `json:"invOutPorts"`
+	DLType                  *Int   `json:"dlType"`
+	InvDLType               Bool   `json:"invDlType"`
+	DLSrc                   Text   `json:"dlSrc"`
+	DLSrcMask               Text   `json:"dlSrcMask"`
+	InvDLSrc                Bool   `json:"invDlSrc"`
+	DLDst                   Text   `json:"dlDst"`
+	DLDstMask               Text   `json:"dlDstMask"`
+	InvDLDst                Bool   `json:"invDlDst"`
+	NWTOS                   *Int   `json:"nwTos"`
+	InvNWTOS                Bool   `json:"invNwTos"`
+	NWProto                 *Int   `json:"nwProto"`
+	InvNWProto              Bool   `json:"invNwProto"`
+	NWSrcAddress            Text   `json:"nwSrcAddress"`
+	NWSrcLength             Int    `json:"nwSrcLength"`
+	InvNWSrc                Bool   `json:"invNwSrc"`
+	NWDstAddress            Text   `json:"nwDstAddress"`
+	NWDstLength             Int    `json:"nwDstLength"`
+	InvNWDst                Bool   `json:"invNwDst"`
+	TPSrc                   *Range `json:"tpSrc"`
+	InvTPSrc                Bool   `json:"invTpSrc"`
+	TPDst                   *Range `json:"tpDst"`
+	InvTPDst                Bool   `json:"invTpDst"`
+	FragmentPolicy          Text   `json:"fragmentPolicy"`
+	PortGroup               Text   `json:"portGroup"`
+	InvPortGroup            Bool   `json:"invPortGroup"`
+	InPortGroup             Text   `json:"inPortGroup"`
+	InvInPortGroup          Bool   `json:"invInPortGroup"`
+	OutPortGroup            Text   `json:"outPortGroup"`
+	InvOutPortGroup         Bool   `json:"invOutPortGroup"`
+	IPAddrGroupSrc          Text   `json:"ipAddrGroupSrc"`
+	InvIPAddrGroupSrc       Bool   `json:"invIpAddrGroupSrc"`
+	IPAddrGroupDst          Text   `json:"ipAddrGroupDst"`
+	InvIPAddrGroupDst       Bool   `json:"invIpAddrGroupDst"`
+	TraversedDevice         Text   `json:"traversedDevice"`
+	InvTraversedDevice      Bool   `json:"invTraversedDevice"`
+	NoVLAN                  Bool   `json:"noVlan"`
+	VLAN                    *Int   `json:"vlan"`
+	ICMPDataSrcIPAddress    Text   `json:"icmpDataSrcIpAddress"`
+	ICMPDataSrcIPLength     Int    `json:"icmpDataSrcIpLength"`
+	InvICMPDataSrcIPAddress Bool   `json:"invIcmpDataSrcIp"`
+	ICMPDataDstIPAddress    Text   `json:"icmpDataDstIpAddress"`
+	ICMPDataDstIPLength     Int    `json:"icmpDataDstIpLength"`
+	InvICMPDataDstIPAddress Bool   `json:"invIcmpDataDstIp"`
+	MatchNWDstRewritten     Bool   `json:"matchNwDstRewritten"`
 }
 
 func newCondition(c sdn.Condition) Condition {
@@ -115,11 +86,42 @@ func newCondition(c sdn.Condition) Condition {
 	}
 	d.NWSrcAddress, d.NWSrcLength = split(c.Src)
 	d.NWDstAddress, d.NWDstLength = split(c.Dst)
+	d.more(c)
 	return d
 }
 
+// more shows what is beyond the header fields of a packet.
+func (d *Condition) more(c sdn.Condition) {
+	d.PortGroup, d.InvPortGroup = Text(c.PortGroup), Bool(c.InvPortGroup)
+	d.InPortGroup, d.InvInPortGroup = Text(c.InPortGroup), Bool(c.InvInPortGroup)
+	d.OutPortGroup, d.InvOutPortGroup = Text(c.OutPortGroup), Bool(c.InvOutPortGroup)
+	d.IPAddrGroupSrc, d.InvIPAddrGroupSrc = Text(c.SrcGroup), Bool(c.InvSrcGroup)
+	d.IPAddrGroupDst, d.InvIPAddrGroupDst = Text(c.DstGroup), Bool(c.InvDstGroup)
+	d.TraversedDevice, d.InvTraversedDevice = Text(c.TraversedDevice), Bool(c.InvTraversedDevice)
+	d.NoVLAN, d.VLAN = Bool(c.NoVLAN), optional(c.VLAN)
+	d.ICMPDataSrcIPAddress, d.ICMPDataSrcIPLength = split(c.ICMPDataSrc)
+	d.ICMPDataDstIPAddress, d.ICMPDataDstIPLength = split(c.ICMPDataDst)
+	d.InvICMPDataSrcIPAddress, d.InvICMPDataDstIPAddress = Bool(c.InvICMPDataSrc), Bool(c.InvICMPDataDst)
+	d.MatchNWDstRewritten = Bool(c.DstRewritten)
+}
+
+// moreNoun reads what more shows.
+func (d Condition) moreNoun(c *check, n *sdn.Condition) {
+	n.PortGroup, n.InvPortGroup = parseID[sdn.PortGroupID](c, "portGroup", d.PortGroup), bool(d.InvPortGroup)
+	n.InPortGroup, n.InvInPortGroup = parseID[sdn.PortGroupID](c, "inPortGroup", d.InPortGroup), bool(d.InvInPortGroup)
+	n.OutPortGroup, n.InvOutPortGroup = parseID[sdn.PortGroupID](c, "outPortGroup", d.OutPortGroup), bool(d.InvOutPortGroup)
+	n.SrcGroup, n.InvSrcGroup = parseID[sdn.IPAddrGroupID](c, "ipAddrGroupSrc", d.IPAddrGroupSrc), bool(d.InvIPAddrGroupSrc)
+	n.DstGroup, n.InvDstGroup = parseID[sdn.IPAddrGroupID](c, "ipAddrGroupDst", d.IPAddrGroupDst), bool(d.InvIPAddrGroupDst)
+	n.TraversedDevice, n.InvTraversedDevice = parseID[sdn.DeviceID](c, "traversedDevice", d.TraversedDevice), bool(d.InvTraversedDevice)
+	n.NoVLAN, n.VLAN = bool(d.NoVLAN), c.optional("vlan", d.VLAN, 0, 4095)
+	n.ICMPDataSrc = c.prefix("icmpDataSrcIpAddress", d.ICMPDataSrcIPAddress, "icmpDataSrcIpLength", d.ICMPDataSrcIPLength)
+	n.ICMPDataDst = c.prefix("icmpDataDstIpAddress", d.ICMPDataDstIPAddress, "icmpDataDstIpLength", d.ICMPDataDstIPLength)
+	n.InvICMPDataSrc, n.InvICMPDataDst = bool(d.InvICMPDataSrcIPAddress), bool(d.InvICMPDataDstIPAddress)
+	n.DstRewritten = bool(d.MatchNWDstRewritten)
+}
+
 func (d Condition) noun(c *check) sdn.Condition {
-	return sdn.Condition{
+	n := sdn.Condition{
 		Invert:           bool(d.CondInvert),
 		MatchForwardFlow: bool(d.MatchForwardFlow), MatchReturnFlow: bool(d.MatchReturnFlow),
 		InPorts: parseIDs[sdn.PortID](c, "inPorts", d.InPorts), InvInPorts: bool(d.InvInPorts),
@@ -135,9 +137,10 @@ func (d Condition) noun(c *check) sdn.Condition {
 		InvDst: bool(d.InvNWDst),
 		TPSrc:  c.portRange("tpSrc", d.TPSrc), InvTPSrc: bool(d.InvTPSrc),
 		TPDst: c.portRange("tpDst", d.TPDst), InvTPDst: bool(d.InvTPDst),
-		Fragment:   c.fragment(d.FragmentPolicy),
-		Unrealised: d.Unrealised.names(),
+		Fragment: c.fragment(d.FragmentPolicy),
 	}
+	d.moreNoun(c, &n)
+	return n
 }
 
 // portRange accepts 0 as well: for ICMP the numbers are type and code.

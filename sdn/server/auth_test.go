@@ -87,7 +87,7 @@ func TestTokensExpireAndAreBounded(t *testing.T) {
 			require.NoError(t, err)
 			keys = append(keys, token.Key)
 		}
-		_, err := auth.Check(t.Context(), keys[0])
+		_, err = auth.Check(t.Context(), keys[0])
 		require.ErrorIs(t, err, sdn.ErrUnauthorized, "the oldest makes room")
 		_, err = auth.Check(t.Context(), keys[1])
 		require.NoError(t, err)

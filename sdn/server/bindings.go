@@ -24,7 +24,7 @@ func (s *server) listBindings(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	bs, err := s.api.Bindings(c.Context(), h.ID)
+	bs, err := c.api.Bindings(c.Context(), h.ID)
 	return shown(bs, err, c.uris.Binding)
 }
 
@@ -38,7 +38,7 @@ func (s *server) createBinding(c *call) (answer, error) {
 		return answer{}, err
 	}
 	b.Host = host
-	if err := s.api.Bind(c.Context(), b); err != nil {
+	if err := c.api.Bind(c.Context(), b); err != nil {
 		return answer{}, err
 	}
 	d := c.uris.Binding(b)
@@ -54,7 +54,7 @@ func (s *server) getBinding(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	p, err := s.api.Port(c.Context(), id)
+	p, err := c.api.Port(c.Context(), id)
 	if err != nil {
 		return answer{}, named(err, kindPort, string(id))
 	}
@@ -70,5 +70,5 @@ func (s *server) deleteBinding(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return noContent(named(s.api.Unbind(c.Context(), id), kindPort, string(id)))
+	return noContent(named(c.api.Unbind(c.Context(), id), kindPort, string(id)))
 }

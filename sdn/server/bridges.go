@@ -23,7 +23,7 @@ func (s *server) registerBridges() {
 }
 
 func (s *server) listBridges(c *call) (answer, error) {
-	bs, err := s.api.Bridges(c.Context(), tenantOf(c))
+	bs, err := c.api.Bridges(c.Context(), tenantOf(c))
 	return shown(bs, err, c.uris.Bridge)
 }
 
@@ -32,7 +32,7 @@ func (s *server) createBridge(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	b, err = s.api.CreateBridge(c.Context(), b)
+	b, err = c.api.CreateBridge(c.Context(), b)
 	if err != nil {
 		return answer{}, err
 	}
@@ -45,7 +45,7 @@ func (s *server) bridge(c *call) (sdn.Bridge, error) {
 	if err != nil {
 		return sdn.Bridge{}, err
 	}
-	b, err := s.api.Bridge(c.Context(), id)
+	b, err := c.api.Bridge(c.Context(), id)
 	return b, named(err, kindBridge, string(id))
 }
 
@@ -64,7 +64,7 @@ func (s *server) putBridge(c *call) (answer, error) {
 		return answer{}, err
 	}
 	b.ID = id
-	return noContent(s.api.UpdateBridge(c.Context(), b))
+	return noContent(c.api.UpdateBridge(c.Context(), b))
 }
 
 func (s *server) deleteBridge(c *call) (answer, error) {
@@ -72,5 +72,5 @@ func (s *server) deleteBridge(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return noContent(named(s.api.DeleteBridge(c.Context(), id), kindBridge, string(id)))
+	return noContent(named(c.api.DeleteBridge(c.Context(), id), kindBridge, string(id)))
 }

@@ -22,7 +22,7 @@ func (s *server) registerChains() {
 }
 
 func (s *server) listChains(c *call) (answer, error) {
-	cs, err := s.api.Chains(c.Context(), tenantOf(c))
+	cs, err := c.api.Chains(c.Context(), tenantOf(c))
 	return shown(cs, err, c.uris.Chain)
 }
 
@@ -31,7 +31,7 @@ func (s *server) createChain(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	chain, err = s.api.CreateChain(c.Context(), chain)
+	chain, err = c.api.CreateChain(c.Context(), chain)
 	if err != nil {
 		return answer{}, err
 	}
@@ -44,7 +44,7 @@ func (s *server) chain(c *call) (sdn.Chain, error) {
 	if err != nil {
 		return sdn.Chain{}, err
 	}
-	chain, err := s.api.Chain(c.Context(), id)
+	chain, err := c.api.Chain(c.Context(), id)
 	return chain, named(err, kindChain, string(id))
 }
 
@@ -58,5 +58,5 @@ func (s *server) deleteChain(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return noContent(named(s.api.DeleteChain(c.Context(), id), kindChain, string(id)))
+	return noContent(named(c.api.DeleteChain(c.Context(), id), kindChain, string(id)))
 }

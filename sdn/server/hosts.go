@@ -29,7 +29,7 @@ func (s *server) registerHosts() {
 }
 
 func (s *server) listHosts(c *call) (answer, error) {
-	hs, err := s.api.Hosts(c.Context())
+	hs, err := c.api.Hosts(c.Context())
 	return shown(hs, err, c.uris.Host)
 }
 
@@ -38,7 +38,7 @@ func (s *server) createHost(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	h, err = s.api.CreateHost(c.Context(), h)
+	h, err = c.api.CreateHost(c.Context(), h)
 	if err != nil {
 		return answer{}, err
 	}
@@ -51,7 +51,7 @@ func (s *server) host(c *call) (sdn.Host, error) {
 	if err != nil {
 		return sdn.Host{}, err
 	}
-	h, err := s.api.Host(c.Context(), id)
+	h, err := c.api.Host(c.Context(), id)
 	return h, named(err, kindHost, string(id))
 }
 
@@ -71,7 +71,7 @@ func (s *server) putHost(c *call) (answer, error) {
 		return answer{}, err
 	}
 	h.ID = id
-	return ok(nil), named(s.api.UpdateHost(c.Context(), h), kindHost, string(id))
+	return ok(nil), named(c.api.UpdateHost(c.Context(), h), kindHost, string(id))
 }
 
 func (s *server) deleteHost(c *call) (answer, error) {
@@ -79,7 +79,7 @@ func (s *server) deleteHost(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(nil), named(s.api.DeleteHost(c.Context(), id), kindHost, string(id))
+	return ok(nil), named(c.api.DeleteHost(c.Context(), id), kindHost, string(id))
 }
 
 func (s *server) listInterfaces(c *call) (answer, error) {

@@ -70,21 +70,21 @@ func weight(params map[string]string) float64 {
 	return q
 }
 
-// taken reports whether the Content-Type header names one of the types. No
-// header does when absentMatches.
-func taken(h http.Header, types []string, absentMatches bool) bool {
+// taken is the one of the types that the Content-Type header names, or "". No
+// header names the first when absentMatches.
+func taken(h http.Header, types []string, absentMatches bool) string {
 	value := h.Get("Content-Type")
-	if value == "" {
-		return absentMatches
+	if value == "" && absentMatches {
+		return types[0]
 	}
 	media, _, err := mime.ParseMediaType(value)
 	if err != nil {
-		return false
+		return ""
 	}
 	for _, t := range types {
 		if strings.EqualFold(media, t) {
-			return true
+			return t
 		}
 	}
-	return false
+	return ""
 }

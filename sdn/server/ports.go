@@ -48,7 +48,7 @@ func (s *server) registerDevicePorts(collection string, kind sdn.PortKind, of de
 }
 
 func (s *server) listAllPorts(c *call) (answer, error) {
-	ps, err := s.api.Ports(c.Context(), "")
+	ps, err := c.api.Ports(c.Context(), "")
 	return shown(ps, err, c.uris.Port)
 }
 
@@ -57,7 +57,7 @@ func (s *server) listPorts(c *call, of device) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ps, err := s.api.Ports(c.Context(), id)
+	ps, err := c.api.Ports(c.Context(), id)
 	return shown(ps, err, c.uris.Port)
 }
 
@@ -66,7 +66,7 @@ func (s *server) listPeerPorts(c *call, of device) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ps, err := s.api.PeerPorts(c.Context(), id)
+	ps, err := c.api.PeerPorts(c.Context(), id)
 	return shown(ps, err, c.uris.Port)
 }
 
@@ -84,7 +84,7 @@ func (s *server) createPort(c *call, kind sdn.PortKind) (answer, error) {
 		return answer{}, wire.Refuse(sdn.ErrInvalid, text)
 	}
 	p.Device = id
-	p, err = s.api.CreatePort(c.Context(), p)
+	p, err = c.api.CreatePort(c.Context(), p)
 	if err != nil {
 		return answer{}, err
 	}
@@ -97,7 +97,7 @@ func (s *server) port(c *call) (sdn.Port, error) {
 	if err != nil {
 		return sdn.Port{}, err
 	}
-	p, err := s.api.Port(c.Context(), id)
+	p, err := c.api.Port(c.Context(), id)
 	return p, named(err, kindPort, string(id))
 }
 
@@ -124,7 +124,7 @@ func (s *server) putPort(c *call) (answer, error) {
 	if p.MAC == "" {
 		p.MAC = stored.MAC
 	}
-	return noContent(s.api.UpdatePort(c.Context(), p))
+	return noContent(c.api.UpdatePort(c.Context(), p))
 }
 
 func (s *server) deletePort(c *call) (answer, error) {
@@ -132,7 +132,7 @@ func (s *server) deletePort(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return noContent(named(s.api.DeletePort(c.Context(), id), kindPort, string(id)))
+	return noContent(named(c.api.DeletePort(c.Context(), id), kindPort, string(id)))
 }
 
 // link answers without a Location, as MidoNet does.
@@ -145,7 +145,7 @@ func (s *server) link(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{status: http.StatusCreated}, s.api.Link(c.Context(), id, peer)
+	return answer{status: http.StatusCreated}, c.api.Link(c.Context(), id, peer)
 }
 
 func (s *server) unlink(c *call) (answer, error) {
@@ -153,5 +153,5 @@ func (s *server) unlink(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return noContent(named(s.api.Unlink(c.Context(), id), kindPort, string(id)))
+	return noContent(named(c.api.Unlink(c.Context(), id), kindPort, string(id)))
 }

@@ -25,7 +25,7 @@ func lists(types ...string) []string {
 func (s *server) registerRoot() {
 	s.handle(rootPath(s.base), map[string]operation{
 		http.MethodGet: {gives: own(wire.ApplicationV5), do: func(c *call) (answer, error) {
-			return ok(c.uris.Application()), nil
+			return ok(c.uris.ApplicationIn(s.release, c.gives)), nil
 		}},
 	})
 	if s.base != "" {
@@ -64,7 +64,7 @@ func (s *server) notFound(w http.ResponseWriter, r *http.Request) {
 // listTenants pages by name: marker is the last name of the page before, limit
 // the greatest number of tenants.
 func (s *server) listTenants(c *call) (answer, error) {
-	names, err := s.api.Tenants(c.Context())
+	names, err := c.api.Tenants(c.Context())
 	if err != nil {
 		return answer{}, err
 	}

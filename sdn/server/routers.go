@@ -37,7 +37,7 @@ func (s *server) registerRouters() {
 }
 
 func (s *server) listRouters(c *call) (answer, error) {
-	rs, err := s.api.Routers(c.Context(), tenantOf(c))
+	rs, err := c.api.Routers(c.Context(), tenantOf(c))
 	return shown(rs, err, c.uris.Router)
 }
 
@@ -46,7 +46,7 @@ func (s *server) createRouter(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r, err = s.api.CreateRouter(c.Context(), r)
+	r, err = c.api.CreateRouter(c.Context(), r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -59,7 +59,7 @@ func (s *server) router(c *call) (sdn.Router, error) {
 	if err != nil {
 		return sdn.Router{}, err
 	}
-	r, err := s.api.Router(c.Context(), id)
+	r, err := c.api.Router(c.Context(), id)
 	return r, named(err, kindRouter, string(id))
 }
 
@@ -78,7 +78,7 @@ func (s *server) putRouter(c *call) (answer, error) {
 		return answer{}, err
 	}
 	r.ID = id
-	return noContent(s.api.UpdateRouter(c.Context(), r))
+	return noContent(c.api.UpdateRouter(c.Context(), r))
 }
 
 func (s *server) deleteRouter(c *call) (answer, error) {
@@ -86,5 +86,5 @@ func (s *server) deleteRouter(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return gone(s.api.DeleteRouter(c.Context(), id))
+	return gone(c.api.DeleteRouter(c.Context(), id))
 }

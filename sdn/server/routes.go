@@ -26,7 +26,7 @@ func (s *server) listRoutes(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	routes, err := s.api.Routes(c.Context(), r.ID)
+	routes, err := c.api.Routes(c.Context(), r.ID)
 	return shown(routes, err, c.uris.Route)
 }
 
@@ -40,7 +40,7 @@ func (s *server) createRoute(c *call) (answer, error) {
 		return answer{}, err
 	}
 	r.Router = router
-	r, err = s.api.CreateRoute(c.Context(), r)
+	r, err = c.api.CreateRoute(c.Context(), r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -53,7 +53,7 @@ func (s *server) getRoute(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r, err := s.api.Route(c.Context(), id)
+	r, err := c.api.Route(c.Context(), id)
 	return ok(c.uris.Route(r)), named(err, kindRoute, string(id))
 }
 
@@ -62,5 +62,5 @@ func (s *server) deleteRoute(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return gone(s.api.DeleteRoute(c.Context(), id))
+	return gone(c.api.DeleteRoute(c.Context(), id))
 }

@@ -28,7 +28,7 @@ func (s *server) listRules(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	rs, err := s.api.Rules(c.Context(), chain.ID)
+	rs, err := c.api.Rules(c.Context(), chain.ID)
 	return shown(rs, err, c.uris.Rule)
 }
 
@@ -45,7 +45,7 @@ func (s *server) createRule(c *call) (answer, error) {
 		r.ID = sdn.NewID[sdn.RuleID]()
 	}
 	r.Chain = chain
-	stored, err := s.api.CreateRule(c.Context(), r)
+	stored, err := c.api.CreateRule(c.Context(), r)
 	if errors.Is(err, sdn.ErrUnsupported) {
 		return answer{}, fmt.Errorf("%s rule %s of chain %s: %w", r.Type, r.ID, chain, err)
 	}
@@ -61,7 +61,7 @@ func (s *server) getRule(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r, err := s.api.Rule(c.Context(), id)
+	r, err := c.api.Rule(c.Context(), id)
 	return ok(c.uris.Rule(r)), named(err, kindRule, string(id))
 }
 
@@ -70,5 +70,5 @@ func (s *server) deleteRule(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return noContent(named(s.api.DeleteRule(c.Context(), id), kindRule, string(id)))
+	return noContent(named(c.api.DeleteRule(c.Context(), id), kindRule, string(id)))
 }

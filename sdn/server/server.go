@@ -20,8 +20,13 @@ const DefaultBase = "/midonet-api"
 
 // Options say what is served.
 type Options struct {
-	API  sdn.API              // required
+	// API is required. What is no sdn.Extended answers 501 to operations of
+	// the parts that it lacks.
+	API  sdn.API
 	Auth access.Authenticator // nil: every login and every token is refused
+	// Release is the line of MidoNet's API that is served. wire.V5 understands
+	// and gives the media types of 1.9 too; wire.V1 also behaves like 1.9.
+	Release wire.Release
 	// Base is the path that the API lies below; empty is DefaultBase.
 	Base string
 	// Logger receives each request and each write at level debug, and what
@@ -31,8 +36,10 @@ type Options struct {
 }
 
 type server struct {
-	api     sdn.API
+	api     sdn.Extended
+	whole   bool // api has all parts
 	auth    access.Authenticator
+	release wire.Release
 	base    string
 	log     *slog.Logger
 	mux     *http.ServeMux
@@ -41,7 +48,8 @@ type server struct {
 
 // New returns the handler.
 func New(o Options) http.Handler {
-	s := &server{api: o.API, auth: o.Auth, base: "/" + strings.Trim(o.Base, "/"), log: o.Logger, mux: http.NewServeMux()}
+	s := &server{auth: o.Auth, release: o.Release, base: "/" + strings.Trim(o.Base, "/"), log: o.Logger, mux: http.NewServeMux()}
+	s.api, s.whole = extended(o.API)
 	if o.Base == "" {
 		s.base = DefaultBase
 	}
@@ -79,11 +87,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == s.base+"/"+wire.Login:
 		s.login(rec, r)
 	default:
-		if _, err := s.authenticated(r); err != nil {
+		who, err := s.authenticated(r)
+		if err != nil {
 			s.fail(rec, r, err)
 			break
 		}
-		s.mux.ServeHTTP(rec, r)
+		s.mux.ServeHTTP(rec, r.WithContext(withIdentity(r.Context(), who)))
 	}
 	s.log.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path,
 		"status", rec.status, "bytes", rec.bytes, "took", time.Since(start))

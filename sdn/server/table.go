@@ -13,8 +13,10 @@ import (
 // call is one request on its way through an operation.
 type call struct {
 	*http.Request
-	uris wire.URIs
-	body []byte
+	api   sdn.Extended // as the caller may use it
+	uris  wire.URIs
+	body  []byte // in the form of 5.x
+	gives string // the media type of the answer
 }
 
 // operation is one method of one resource.
@@ -33,9 +35,15 @@ type resource struct {
 	operations map[string]operation
 }
 
-// handle registers a resource below the base.
+// handle registers a resource below the base, in the media types of all
+// releases.
 func (s *server) handle(path string, operations map[string]operation) {
-	s.mux.Handle(s.base+path, resource{s, operations})
+	offered := make(map[string]operation, len(operations))
+	for method, op := range operations {
+		op.takes, op.gives = wire.Offers(op.takes...), wire.Offers(op.gives...)
+		offered[method] = op
+	}
+	s.mux.Handle(s.base+path, resource{s, offered})
 }
 
 func (s *server) register() {
@@ -64,19 +72,21 @@ func (res resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		res.writeError(w, r, wire.Error{Message: "Method Not Allowed", Code: http.StatusMethodNotAllowed})
 		return
 	}
-	media, status := op.negotiate(r)
+	takes, gives, status := op.negotiate(r)
 	if status != http.StatusOK {
 		res.writeError(w, r, wire.Error{Message: wire.Text(http.StatusText(status)), Code: status})
 		return
 	}
-	c := &call{Request: r, uris: wire.NewURIs(origin(r) + res.base)}
-	if op.takes != nil {
+	c := &call{Request: r, api: res.apiOf(identityOf(r.Context())), uris: wire.NewURIs(origin(r) + res.base), gives: gives}
+	if takes != "" {
 		body, err := readBody(w, r)
+		if err == nil {
+			c.body, err = wire.Upgrade(takes, res.release, body)
+		}
 		if err != nil {
 			res.fail(w, r, err)
 			return
 		}
-		c.body = body
 	}
 	a, err := op.do(c)
 	if err != nil {
@@ -86,7 +96,7 @@ func (res resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if method != http.MethodGet {
 		res.log.DebugContext(r.Context(), "written", "method", method, "path", r.URL.Path, "location", a.location)
 	}
-	res.send(w, r, media, a)
+	res.send(w, r, gives, a)
 }
 
 func (res resource) allow() string {
@@ -114,29 +124,39 @@ func (res resource) send(w http.ResponseWriter, r *http.Request, media string, a
 		w.WriteHeader(a.status)
 		return
 	}
-	res.write(w, r, a.status, media, a.body)
+	body, err := wire.Downgrade(media, res.release, a.body)
+	if err != nil {
+		res.fail(w, r, err)
+		return
+	}
+	res.write(w, r, a.status, media, body)
 }
 
-// negotiate checks the headers and picks the media type of the answer. What a
-// POST answers with is optional, so its Accept header is not checked.
-func (op operation) negotiate(r *http.Request) (media string, status int) {
-	if op.takes != nil && !taken(r.Header, op.takes, op.manual) {
-		if op.manual {
-			return "", http.StatusUnsupportedMediaType
+// negotiate checks the headers and picks the media types of the body and of the
+// answer. What a POST answers with is optional, so its Accept header is not
+// checked.
+func (op operation) negotiate(r *http.Request) (takes, gives string, status int) {
+	if len(op.takes) > 0 {
+		takes = taken(r.Header, op.takes, op.manual)
+		switch {
+		case takes != "":
+		case op.manual:
+			return "", "", http.StatusUnsupportedMediaType
+		default:
+			return "", "", http.StatusNotAcceptable
 		}
-		return "", http.StatusNotAcceptable
 	}
-	if op.gives == nil {
-		return "", http.StatusOK
+	if len(op.gives) == 0 {
+		return takes, "", http.StatusOK
 	}
-	media = accepted(r.Header, op.gives, op.manual)
+	gives = accepted(r.Header, op.gives, op.manual)
 	switch {
-	case media != "":
-		return media, http.StatusOK
-	case op.takes != nil:
-		return op.gives[0], http.StatusOK
+	case gives != "":
+		return takes, gives, http.StatusOK
+	case takes != "":
+		return takes, op.gives[0], http.StatusOK
 	}
-	return "", http.StatusNotAcceptable
+	return "", "", http.StatusNotAcceptable
 }
 
 // origin is the scheme and authority that the client used.

@@ -23,7 +23,7 @@ func (s *server) registerTunnelZones() {
 }
 
 func (s *server) listTunnelZones(c *call) (answer, error) {
-	zs, err := s.api.TunnelZones(c.Context())
+	zs, err := c.api.TunnelZones(c.Context())
 	return shown(zs, err, c.uris.TunnelZone)
 }
 
@@ -32,7 +32,7 @@ func (s *server) createTunnelZone(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	z, err = s.api.CreateTunnelZone(c.Context(), z)
+	z, err = c.api.CreateTunnelZone(c.Context(), z)
 	if err != nil {
 		return answer{}, err
 	}
@@ -45,7 +45,7 @@ func (s *server) tunnelZone(c *call) (sdn.TunnelZone, error) {
 	if err != nil {
 		return sdn.TunnelZone{}, err
 	}
-	z, err := s.api.TunnelZone(c.Context(), id)
+	z, err := c.api.TunnelZone(c.Context(), id)
 	return z, named(err, kindTunnelZone, string(id))
 }
 
@@ -65,7 +65,7 @@ func (s *server) putTunnelZone(c *call) (answer, error) {
 		return answer{}, err
 	}
 	z.ID = id
-	return noContent(s.api.UpdateTunnelZone(c.Context(), z))
+	return noContent(c.api.UpdateTunnelZone(c.Context(), z))
 }
 
 func (s *server) deleteTunnelZone(c *call) (answer, error) {
@@ -73,5 +73,5 @@ func (s *server) deleteTunnelZone(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return gone(s.api.DeleteTunnelZone(c.Context(), id))
+	return gone(c.api.DeleteTunnelZone(c.Context(), id))
 }

@@ -26,7 +26,7 @@ func (s *server) listZoneHosts(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ms, err := s.api.TunnelZoneHosts(c.Context(), z.ID)
+	ms, err := c.api.TunnelZoneHosts(c.Context(), z.ID)
 	return shown(ms, err, c.uris.TunnelZoneHost)
 }
 
@@ -41,7 +41,7 @@ func (s *server) addZoneHost(c *call) (answer, error) {
 		return answer{}, err
 	}
 	m.Zone = zone
-	err = s.api.AddTunnelZoneHost(c.Context(), m)
+	err = c.api.AddTunnelZoneHost(c.Context(), m)
 	switch {
 	case errors.Is(err, sdn.ErrExists) || errors.Is(err, sdn.ErrConflict):
 		return answer{status: http.StatusConflict}, nil
@@ -61,7 +61,7 @@ func (s *server) getZoneHost(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	m, err := s.api.TunnelZoneHost(c.Context(), z.ID, host)
+	m, err := c.api.TunnelZoneHost(c.Context(), z.ID, host)
 	return ok(c.uris.TunnelZoneHost(m)), named(err, "TunnelZoneHost", string(host))
 }
 
@@ -75,7 +75,7 @@ func (s *server) removeZoneHost(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	err = s.api.RemoveTunnelZoneHost(c.Context(), zone, host)
+	err = c.api.RemoveTunnelZoneHost(c.Context(), zone, host)
 	if errors.Is(err, sdn.ErrNotFound) {
 		return answer{status: http.StatusNotFound}, nil
 	}

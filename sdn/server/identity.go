@@ -1,0 +1,41 @@
+package server
+
+import (
+	"context"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/access"
+)
+
+// identityKey is the context key of who stands behind a request's token.
+type identityKey struct{}
+
+func withIdentity(ctx context.Context, who access.Identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, who)
+}
+
+func identityOf(ctx context.Context) access.Identity {
+	who, _ := ctx.Value(identityKey{}).(access.Identity)
+	return who
+}
+
+// apiOf is the topology as an identity may use it. Handlers reach it through
+// their call and no other way.
+func (s *server) apiOf(access.Identity) sdn.Extended { return s.api }
+
+// partial is an API without the later parts, whose operations answer 501.
+type partial struct {
+	sdn.API
+	sdn.PortGroupAPI
+	sdn.IPAddrGroupAPI
+	sdn.NeighbourAPI
+	sdn.DHCPAPI
+}
+
+// extended returns api with all parts; complete is false when it lacks some.
+func extended(api sdn.API) (whole sdn.Extended, complete bool) {
+	if e, ok := api.(sdn.Extended); ok {
+		return e, true
+	}
+	return partial{API: api}, false
+}

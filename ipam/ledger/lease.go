@@ -28,10 +28,10 @@ func (l *Ledger) Lease(ctx context.Context, t ipam.Tenant, r ipam.Record, with .
 		return ipam.Record{}, fmt.Errorf("lease for attachment %s: %w", r.Attachment, err)
 	}
 	p := l.picture(t, r.Subnet)
-	if err := l.load(ctx, p, t.Name, 0); err != nil {
+	if err := l.load(ctx, p, t.Name, r.Subnet, 0); err != nil {
 		return ipam.Record{}, err
 	}
-	c, err := l.candidate(ctx, p, t, r.Address)
+	c, err := l.candidate(ctx, p, t, r, r.Address)
 	for range maxTries {
 		if err != nil {
 			return ipam.Record{}, fmt.Errorf("lease for attachment %s: %w", r.Attachment, err)
@@ -84,9 +84,9 @@ func filled(r ipam.Record, a netip.Addr) ipam.Record {
 
 // candidate is the requested address, or the next free one; what seems full is
 // looked at once more before it is called so.
-func (l *Ledger) candidate(ctx context.Context, p *picture, t ipam.Tenant, asked netip.Addr) (candidate, error) {
+func (l *Ledger) candidate(ctx context.Context, p *picture, t ipam.Tenant, r ipam.Record, asked netip.Addr) (candidate, error) {
 	if asked.IsValid() {
-		c := candidate{place: placeOf(p.subnet, asked), asked: true}
+		c := candidate{place: placeOf(r.Subnet, asked), asked: true}
 		c.rev, c.was = p.reserve(c.place)
 		return c, nil
 	}
@@ -95,12 +95,12 @@ func (l *Ledger) candidate(ctx context.Context, p *picture, t ipam.Tenant, asked
 		if place, rev, ok := p.take(l.opt.Now()); ok {
 			return candidate{place: place, rev: rev}, nil
 		}
-		if err := l.load(ctx, p, t.Name, seen); err != nil {
+		if err := l.load(ctx, p, t.Name, r.Subnet, seen); err != nil {
 			return candidate{}, err
 		}
 	}
 	return candidate{}, &ipam.ExhaustedError{
-		Pool: fmt.Sprintf("subnet %s of tenant %s", p.subnet, t.Name), Key: ipam.KeySubnetLength}
+		Pool: fmt.Sprintf("subnet %s of tenant %s", r.Subnet, t.Name), Key: ipam.KeySubnetLength}
 }
 
 func (l *Ledger) claim(ctx context.Context, t ipam.Tenant, r ipam.Record, freedRev int64, with []ipam.Rider) (Result, error) {
@@ -144,13 +144,13 @@ func (l *Ledger) lost(ctx context.Context, p *picture, t ipam.Tenant, r ipam.Rec
 	}
 	if !c.asked {
 		p.jump()
-		return l.candidate(ctx, p, t, netip.Addr{})
+		return l.candidate(ctx, p, t, r, netip.Addr{})
 	}
 	key := addressesOf(t.Name) + sortable(r.Address)
 	if i := slices.IndexFunc(held, func(kv Pair) bool { return kv.Key == key }); i >= 0 {
 		return c, inUse(r.Address, held[i])
 	}
-	return l.candidate(ctx, p, t, r.Address)
+	return l.candidate(ctx, p, t, r, r.Address)
 }
 
 func inUse(a netip.Addr, kv Pair) error {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/bits"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,12 +22,12 @@ type pictureKey struct {
 	subnet             netip.Prefix
 }
 
-// picture is what this process believes to be free in one subnet. It may be
-// wrong in both directions: the transaction decides, and what it answers is
-// drawn in. Places are counted from the subnet's first address.
+// picture is what this process believes to be free among the places of a subnet
+// or of a pool's set. It may be wrong in both directions: the transaction
+// decides, and what it answers is drawn in.
 type picture struct {
-	subnet   netip.Prefix
-	ports    int
+	places   places
+	most     int // places that may be held at once
 	coolDown time.Duration
 
 	loading sync.Mutex // held over a load
@@ -51,6 +52,10 @@ type freedValue struct {
 	At time.Time `json:"at"`
 }
 
+func newPicture(of places, most int, coolDown time.Duration) *picture {
+	return &picture{places: of, most: most, coolDown: coolDown, pending: map[int]bool{}}
+}
+
 func (l *Ledger) picture(t ipam.Tenant, subnet netip.Prefix) *picture {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,7 +65,7 @@ func (l *Ledger) picture(t ipam.Tenant, subnet netip.Prefix) *picture {
 		maps.DeleteFunc(l.pictures, func(old pictureKey, _ *picture) bool {
 			return old.tenant == t.Name && old.generation != t.Generation
 		})
-		p = &picture{subnet: subnet, ports: l.opt.Ports, coolDown: l.opt.AddressCoolDown, pending: map[int]bool{}}
+		p = newPicture(subnetPlaces{subnet}, l.opt.Ports, l.opt.AddressCoolDown)
 		l.pictures[k] = p
 	}
 	return p
@@ -78,7 +83,7 @@ func (l *Ledger) forget(t ipam.Tenant) {
 
 // load reads the subnet's addresses, unless another did since the caller saw
 // the picture (seen is its count of loads then).
-func (l *Ledger) load(ctx context.Context, p *picture, tenant string, seen int) error {
+func (l *Ledger) load(ctx context.Context, p *picture, tenant string, subnet netip.Prefix, seen int) error {
 	if p.count() != seen {
 		return nil
 	}
@@ -87,7 +92,7 @@ func (l *Ledger) load(ctx context.Context, p *picture, tenant string, seen int) 
 	if p.count() != seen {
 		return nil
 	}
-	res, err := l.read(ctx, "read addresses of tenant "+tenant, addresses(tenant, p.subnet)...)
+	res, err := l.read(ctx, "read addresses of tenant "+tenant, addresses(tenant, subnet)...)
 	if err != nil {
 		return err
 	}
@@ -115,20 +120,23 @@ func (p *picture) count() int {
 func (p *picture) draw(held, given []Pair) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := size(p.subnet)
+	n := p.places.Len()
 	p.used, p.held = make([]uint64, (n+63)/64), 0
 	p.freed, p.cooling = map[int]freed{}, nil
-	for _, nobodys := range []int{0, 1, n - 1} { // network, gateway, broadcast
-		p.set(nobodys)
+	for _, i := range p.places.nobodys() {
+		p.set(i)
 	}
 	for i := n; i < len(p.used)*64; i++ {
 		p.set(i)
 	}
 	first, latest := p.loads == 0, int64(0)
 	for _, kv := range held {
-		i, err := p.place(kv.Key)
+		i, ok, err := p.place(kv.Key)
 		if err != nil {
 			return err
+		}
+		if !ok {
+			continue
 		}
 		p.hold(i)
 		if first && kv.Create > latest {
@@ -138,46 +146,48 @@ func (p *picture) draw(held, given []Pair) error {
 	for i := range p.pending {
 		p.hold(i)
 	}
-	for _, kv := range given {
-		if err := p.drawFreed(kv); err != nil {
-			return err
-		}
+	if err := p.drawFreed(given); err != nil {
+		return err
 	}
 	p.loads++
 	return nil
 }
 
-func (p *picture) drawFreed(kv Pair) error {
-	i, err := p.place(kv.Key)
-	if err != nil {
-		return err
+// drawFreed draws in what was given back, in the order of time.
+func (p *picture) drawFreed(given []Pair) error {
+	type back struct {
+		place int
+		freed
 	}
-	var v freedValue
-	if err := json.Unmarshal(kv.Value, &v); err != nil {
-		return fmt.Errorf("read %s: %w: %w", kv.Key, ipam.ErrCorrupt, err)
+	all := make([]back, 0, len(given))
+	for _, kv := range given {
+		i, ok, err := p.place(kv.Key)
+		if err != nil {
+			return err
+		}
+		var v freedValue
+		if err := json.Unmarshal(kv.Value, &v); err != nil {
+			return fmt.Errorf("read %s: %w: %w", kv.Key, ipam.ErrCorrupt, err)
+		}
+		if ok {
+			all = append(all, back{i, freed{v.At, kv.Mod}})
+		}
 	}
-	p.cool(i, freed{v.At, kv.Mod})
+	slices.SortFunc(all, func(a, b back) int { return a.at.Compare(b.at) })
+	for _, b := range all {
+		p.cool(b.place, b.freed)
+	}
 	return nil
 }
 
-func (p *picture) place(key string) (int, error) {
+// place is the place that a key is about; false when it is not one of these.
+func (p *picture) place(key string) (int, bool, error) {
 	a, err := unsortable(key[strings.LastIndexByte(key, '/')+1:])
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	if !p.subnet.Contains(a) {
-		return 0, fmt.Errorf("address key %q outside %s: %w", key, p.subnet, ipam.ErrCorrupt)
-	}
-	return placeOf(p.subnet, a), nil
-}
-
-func placeOf(subnet netip.Prefix, a netip.Addr) int {
-	x, y := a.As4(), subnet.Addr().As4()
-	n := 0
-	for i := range x {
-		n = n<<8 + int(x[i]) - int(y[i])
-	}
-	return n
+	i, ok := p.places.Place(a)
+	return i, ok, nil
 }
 
 func (p *picture) set(i int)      { p.used[i/64] |= 1 << (i % 64) }
@@ -218,7 +228,7 @@ func (p *picture) take(now time.Time) (place int, rev int64, ok bool) {
 		p.clear(p.cooling[0])
 		p.cooling = p.cooling[1:]
 	}
-	if p.held >= p.ports {
+	if p.held >= p.most {
 		return 0, 0, false
 	}
 	place, ok = p.free()

@@ -2,10 +2,9 @@ package ledger
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"time"
-
-	"github.com/moatnet/moat/ipam"
 )
 
 // taken says that the lease of a place was recorded, or may have been.
@@ -49,17 +48,17 @@ func (p *picture) drop(place int) {
 func (p *picture) jump() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.next = rand.IntN(size(p.subnet))
+	p.next = rand.IntN(p.places.Len())
 }
 
 // released draws in that an address was given back here.
-func (p *picture) released(r ipam.Record, now time.Time, rev int64) {
+func (p *picture) released(a netip.Addr, now time.Time, rev int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.loads == 0 {
+	i, ok := p.places.Place(a)
+	if p.loads == 0 || !ok {
 		return
 	}
-	i := placeOf(p.subnet, r.Address)
 	if p.has(i) {
 		p.clear(i)
 		p.held--

@@ -22,7 +22,7 @@ reference:
 	$(BUILD) -o $(BIN)/reference/ github.com/containernetworking/plugins/plugins/main/bridge github.com/containernetworking/plugins/plugins/ipam/host-local
 
 bench: lab reference
-	$(BIN)/moat-bench --bin $(BIN)
+	$(BIN)/moat-bench --bin $(BIN) --max-ratio 0.5
 
 vet:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/moatnet/moat/cmd/internal/lab"
 )
 
@@ -38,6 +40,20 @@ func main() {
 // for each call would be measured, too.
 const inside = "MOAT_BENCH_INSIDE"
 
+// onDisk refuses a folder where fsync costs nothing: a ratio that was measured
+// there would say nothing of Moat, which waits for the disk.
+func onDisk(dir string) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("--dir %s: %w", dir, err)
+	}
+	switch fs.Type {
+	case unix.TMPFS_MAGIC, unix.RAMFS_MAGIC:
+		return fmt.Errorf("--dir %s is in memory (tmpfs), where fsync costs nothing; name a folder on a disk", dir)
+	}
+	return nil
+}
+
 // again runs this program once more in a new network namespace.
 func again(ctx context.Context) int {
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", os.Args[1:]...)
@@ -53,9 +69,9 @@ func again(ctx context.Context) int {
 }
 
 type options struct {
-	bin, ref string
-	rounds   int
-	ratio    float64
+	bin, ref, dir string
+	rounds        int
+	ratio         float64
 }
 
 func run(ctx context.Context, args []string, out, progress io.Writer) (err error) {
@@ -63,6 +79,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (err error
 	flags := flag.NewFlagSet("moat-bench", flag.ContinueOnError)
 	flags.StringVar(&o.bin, "bin", "bin", "folder of moat and moat-cni")
 	flags.StringVar(&o.ref, "ref", "", "folder of bridge and host-local; default: reference/ in --bin")
+	flags.StringVar(&o.dir, "dir", "/var/tmp", "folder on a disk, below which the daemon's data and the reference's leases are kept while this runs")
 	flags.IntVar(&o.rounds, "n", 100, "rounds")
 	flags.Float64Var(&o.ratio, "max-ratio", 0, "exit with 1 when the ratio of ADD or DEL medians is above this; 0: never")
 	if err := flags.Parse(args); err != nil {
@@ -71,7 +88,13 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (err error
 	if o.ref == "" {
 		o.ref = filepath.Join(o.bin, "reference")
 	}
-	l, err := lab.New()
+	if o.rounds < 1 {
+		return fmt.Errorf("-n %d: at least one round is needed", o.rounds)
+	}
+	if err := onDisk(o.dir); err != nil {
+		return err
+	}
+	l, err := lab.NewIn(o.dir)
 	if err != nil {
 		return err
 	}
@@ -103,6 +126,11 @@ func (o options) measure(ctx context.Context, l *lab.Lab, out, progress io.Write
 		return err
 	}
 	b.print(out)
+	for _, s := range b.sides {
+		if s.lost > 0 {
+			return fmt.Errorf("%s: the first packet of %d of %d pods was lost", s.name, s.lost, len(s.add.wall))
+		}
+	}
 	if worst := b.worstRatio(); o.ratio > 0 && worst > o.ratio {
 		return fmt.Errorf("a median is %.2f of the reference's, more than %.2f", worst, o.ratio)
 	}

@@ -1,16 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/moatnet/moat/cmd/internal/lab"
 )
@@ -21,46 +20,43 @@ type series struct{ wall, cpu []time.Duration }
 // time runs call and notes its wall time and the CPU time that the plugins'
 // processes, and the daemon, spent meanwhile.
 func (s *series) time(d *lab.Daemon, call func() error) error {
-	before := children() + threads(d)
+	before, err := spent(d)
+	if err != nil {
+		return err
+	}
 	start := time.Now()
-	err := call()
+	failed := call()
 	wall := time.Since(start)
+	after, err := spent(d)
 	s.wall = append(s.wall, wall)
-	s.cpu = append(s.cpu, children()+threads(d)-before)
-	return err
+	s.cpu = append(s.cpu, after-before)
+	return errors.Join(failed, err)
 }
 
-// children is the CPU time of all child processes that have ended.
-func children() time.Duration {
+// spent is the CPU time of all child processes that have ended, and of a daemon.
+func spent(d *lab.Daemon) (time.Duration, error) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u); err != nil {
-		return 0
+		return 0, fmt.Errorf("CPU time of the plugins: %w", err)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	ended := time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	if d == nil {
+		return ended, nil
+	}
+	running, err := cpuTime(d.Pid())
+	return ended + running, err
 }
 
-// threads is the CPU time of a daemon's threads, from proc(5) schedstat.
-func threads(d *lab.Daemon) time.Duration {
-	if d == nil {
-		return 0
+// cpuTime is what a process has spent in all its threads, also in those that have
+// ended: the sum of utime and stime in proc(5) stat, but in nanoseconds instead
+// of ticks, by the process's CPU clock (clock_getcpuclockid(3)).
+func cpuTime(pid int) (time.Duration, error) {
+	const scheduled = 2 // CPUCLOCK_SCHED of linux/posix-timers.h, for a whole process
+	var t unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|scheduled), &t); err != nil {
+		return 0, fmt.Errorf("CPU time of process %d: %w", pid, err)
 	}
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", d.Pid()))
-	if err != nil {
-		return 0
-	}
-	var sum time.Duration
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			continue
-		}
-		onCPU, _, _ := strings.Cut(string(b), " ")
-		ns, err := strconv.ParseInt(onCPU, 10, 64)
-		if err == nil {
-			sum += time.Duration(ns)
-		}
-	}
-	return sum
+	return time.Duration(t.Nano()), nil
 }
 
 // percentile is the p-th of sorted values, nearest rank.

@@ -30,8 +30,12 @@ type Lab struct {
 }
 
 // New makes an empty lab with a temporary directory.
-func New() (*Lab, error) {
-	dir, err := os.MkdirTemp("", "moat-lab-")
+func New() (*Lab, error) { return NewIn("") }
+
+// NewIn makes an empty lab with a temporary directory below parent; "" is the
+// system's folder for temporary files.
+func NewIn(parent string) (*Lab, error) {
+	dir, err := os.MkdirTemp(parent, "moat-lab-")
 	if err != nil {
 		return nil, fmt.Errorf("make lab: %w", err)
 	}

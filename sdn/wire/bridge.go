@@ -51,12 +51,12 @@ func (u URIs) Bridge(b sdn.Bridge) Bridge {
 	d.OutboundFilter = link(u, Chains, b.OutboundFilter)
 	d.Ports = u.text(Bridges, id, Ports)
 	d.PeerPorts = u.text(Bridges, id, PeerPorts)
-	d.VXLANPorts = u.text(Bridges, id, vxlanPorts)
-	d.MACTable = u.text(Bridges, id, macTable)
-	d.ARPTable = u.text(Bridges, id, arpTable)
-	d.DHCPSubnets = u.text(Bridges, id, dhcp)
-	d.DHCPSubnet6s = u.text(Bridges, id, dhcpV6)
-	d.VLANMACTableTemplate = u.text(Bridges, id, vlans) + "/{vlanId}/" + macTable
+	d.VXLANPorts = u.text(Bridges, id, VXLANPorts)
+	d.MACTable = u.text(Bridges, id, MACTable)
+	d.ARPTable = u.text(Bridges, id, ARPTable)
+	d.DHCPSubnets = u.text(Bridges, id, DHCP)
+	d.DHCPSubnet6s = u.text(Bridges, id, DHCPV6)
+	d.VLANMACTableTemplate = u.text(Bridges, id, VLANs) + "/{vlanId}/" + MACTable
 	d.MACPortTemplate = d.MACTable + "/{macAddress}_{portId}"
 	d.VLANMACPortTemplate = d.VLANMACTableTemplate + "/{macAddress}_{portId}"
 	return d

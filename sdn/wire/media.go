@@ -37,6 +37,15 @@ const (
 	TunnelZoneV1        = vendor + "TunnelZone-v1+json"
 	TunnelZoneHostV1    = vendor + "TunnelZoneHost-v1+json"
 	GreTunnelZoneHostV1 = vendor + "GreTunnelZoneHost-v1+json"
+	PortGroupV1         = vendor + "PortGroup-v1+json"
+	PortGroupPortV1     = vendor + "PortGroupPort-v1+json"
+	IPAddrGroupV1       = vendor + "IpAddrGroup-v1+json"
+	IPAddrGroupAddrV1   = vendor + "IpAddrGroupAddr-v1+json"
+	MACPortV2           = vendor + "MacPort-v2+json"
+	IP4MACV1            = vendor + "IP4Mac-v1+json"
+	DHCPSubnetV2        = vendor + "DhcpSubnet-v2+json"
+	DHCPHostV2          = vendor + "DhcpHost-v2+json"
+	DHCPV6SubnetV1      = vendor + "DhcpV6Subnet-v1+json"
 )
 
 // Collection is the media type of a list of things of type media.

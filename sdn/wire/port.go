@@ -120,7 +120,7 @@ func (u URIs) Port(p sdn.Port) Port {
 	d.Host = link(u, Hosts, p.Host)
 	d.Peer = link(u, Ports, p.Peer)
 	d.Link = u.text(Ports, id, Link)
-	d.PortGroups = u.text(Ports, id, portGroups)
+	d.PortGroups = u.text(Ports, id, PortGroups)
 	if p.Host != "" {
 		d.HostInterfacePort = u.text(Hosts, string(p.Host), Ports, id)
 	}

@@ -39,6 +39,9 @@ func NewRouter(r sdn.Router) Router {
 		InboundFilterID:  Text(r.InboundFilter),
 		OutboundFilterID: Text(r.OutboundFilter),
 		ASNumber:         Int(r.ASNumber),
+
+		LocalRedirectChainID: Text(r.LocalRedirect),
+		ForwardChainID:       Text(r.Forward),
 	}
 }
 
@@ -49,6 +52,8 @@ func (u URIs) Router(r sdn.Router) Router {
 	d.InboundMirrorIDs, d.OutboundMirrorIDs = []Text{}, []Text{}
 	d.InboundFilter = link(u, Chains, r.InboundFilter)
 	d.OutboundFilter = link(u, Chains, r.OutboundFilter)
+	d.LocalRedirectChainURI = link(u, Chains, r.LocalRedirect)
+	d.ForwardChainURI = link(u, Chains, r.Forward)
 	d.Ports = u.text(Routers, id, Ports)
 	d.PeerPorts = u.text(Routers, id, PeerPorts)
 	d.Routes = u.text(Routers, id, Routes)
@@ -68,6 +73,8 @@ func (d Router) Noun() (sdn.Router, error) {
 		InboundFilter:  parseID[sdn.ChainID](&c, "inboundFilterId", d.InboundFilterID),
 		OutboundFilter: parseID[sdn.ChainID](&c, "outboundFilterId", d.OutboundFilterID),
 		ASNumber:       c.within("asNumber", d.ASNumber, 0, 1<<32-1),
+		LocalRedirect:  parseID[sdn.ChainID](&c, "localRedirectChainId", d.LocalRedirectChainID),
+		Forward:        parseID[sdn.ChainID](&c, "forwardChainId", d.ForwardChainID),
 	}
 	return r, c.err()
 }
@@ -84,8 +91,6 @@ func ParseRouter(body []byte) (sdn.Router, error) {
 		return sdn.Router{}, err
 	}
 	return r, refuse("router", []unserved{
-		{"localRedirectChainId", d.LocalRedirectChainID != ""},
-		{"forwardChainId", d.ForwardChainID != ""},
 		{"loadBalancerId", d.LoadBalancerID != ""},
 		{"inboundMirrorIds", len(d.InboundMirrorIDs) > 0},
 		{"outboundMirrorIds", len(d.OutboundMirrorIDs) > 0},

@@ -156,8 +156,8 @@ func (c *check) targets(ts []NATTarget) []sdn.NATTarget {
 
 // ParseRule reads the body of a POST. Position null or 0 is the head. A type
 // that no noun stands for is refused with an error that wraps
-// sdn.ErrUnsupported; condition properties are left in Condition.Unrealised
-// for the topology to refuse.
+// sdn.ErrUnsupported; conditions that the engine cannot realise are the
+// topology's to refuse.
 func ParseRule(body []byte) (sdn.Rule, error) {
 	var d Rule
 	if err := Decode(body, &d); err != nil {

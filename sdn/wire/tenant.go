@@ -23,7 +23,7 @@ func (u URIs) Tenant(id sdn.TenantID) Tenant {
 		Routers:    Text(u.Of(Routers, t)),
 		Bridges:    Text(u.Of(Bridges, t)),
 		Chains:     Text(u.Of(Chains, t)),
-		PortGroups: Text(u.Of(portGroups, t)),
+		PortGroups: Text(u.Of(PortGroups, t)),
 	}
 }
 

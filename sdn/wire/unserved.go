@@ -1,16 +1,9 @@
 package wire
 
-// Sub-collections that links point to and this API does not serve yet.
+// Sub-collections that links point to and this API does not serve.
 const (
 	bgpNetworks = "bgp_networks"
 	bgpPeers    = "bgp_peers"
-	vxlanPorts  = "vxlan_ports"
-	dhcp        = "dhcp"
-	dhcpV6      = "dhcpV6"
-	macTable    = "mac_table"
-	arpTable    = "arp_table"
-	vlans       = "vlans"
-	portGroups  = "port_groups"
 )
 
 // PeeringTable lies below a router's port and is not served either.
@@ -21,8 +14,6 @@ const PeeringTable = "peering_table"
 func UnservedBelow() map[string][]string {
 	return map[string][]string{
 		Routers: {bgpNetworks, bgpPeers},
-		Bridges: {vxlanPorts, dhcp, dhcpV6, macTable, arpTable, vlans},
-		Ports:   {portGroups},
 	}
 }
 

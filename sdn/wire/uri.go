@@ -7,24 +7,38 @@ import (
 
 // The collections, and the names of sub-collections, as path segments.
 const (
-	Login       = "login"
-	SystemState = "system_state"
-	Tenants     = "tenants"
-	Routers     = "routers"
-	Bridges     = "bridges"
-	Ports       = "ports"
-	PeerPorts   = "peer_ports"
-	Link        = "link"
-	Chains      = "chains"
-	Rules       = "rules"
-	Routes      = "routes"
-	Hosts       = "hosts"
-	Interfaces  = "interfaces"
-	TunnelZones = "tunnel_zones"
+	Login        = "login"
+	SystemState  = "system_state"
+	Tenants      = "tenants"
+	Routers      = "routers"
+	Bridges      = "bridges"
+	Ports        = "ports"
+	PeerPorts    = "peer_ports"
+	VXLANPorts   = "vxlan_ports"
+	Link         = "link"
+	Chains       = "chains"
+	Rules        = "rules"
+	Routes       = "routes"
+	Hosts        = "hosts"
+	Interfaces   = "interfaces"
+	TunnelZones  = "tunnel_zones"
+	PortGroups   = "port_groups"
+	IPAddrGroups = "ip_addr_groups"
+	IPAddrs      = "ip_addrs"
+	Versions     = "versions"
+	MACTable     = "mac_table"
+	ARPTable     = "arp_table"
+	VLANs        = "vlans"
+	DHCP         = "dhcp"
+	DHCPV6       = "dhcpV6"
 )
 
-// TenantQuery is the query parameter that narrows a list to one tenant.
-const TenantQuery = "tenant_id"
+// The query parameters that narrow a list to one tenant, and one of port groups
+// to those of one port.
+const (
+	TenantQuery = "tenant_id"
+	PortQuery   = "port_id"
+)
 
 // URIs builds the URIs of resources below a base.
 type URIs struct{ base string }

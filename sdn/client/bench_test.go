@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/auth"
 	"github.com/moatnet/moat/sdn/client"
 	"github.com/moatnet/moat/sdn/sdntest"
 	"github.com/moatnet/moat/sdn/server"
@@ -16,7 +17,7 @@ import (
 // BenchmarkCreateAndDeletePort measures one POST and one DELETE of a bridge
 // port over the loopback, with the topology in memory.
 func BenchmarkCreateAndDeletePort(b *testing.B) {
-	s := httptest.NewServer(server.New(server.Options{API: sdntest.NewMemory(b), Auth: server.NewPasswordAuth("u", "p", time.Hour)}))
+	s := httptest.NewServer(server.New(server.Options{API: sdntest.NewMemory(b), Auth: auth.NewPasswordAuth("u", "p", time.Hour)}))
 	b.Cleanup(s.Close)
 	c, err := client.New(client.Options{Endpoints: []string{s.URL + server.DefaultBase}, User: "u", Password: "p"})
 	require.NoError(b, err)

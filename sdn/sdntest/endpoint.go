@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/auth"
 	"github.com/moatnet/moat/sdn/client"
 	"github.com/moatnet/moat/sdn/server"
 	"github.com/moatnet/moat/sdn/topology"
@@ -66,7 +67,7 @@ func Start(t testing.TB, opts ...Option) *Endpoint {
 		set.api = NewMemory(t)
 	}
 	e := &Endpoint{API: set.api}
-	handler := server.New(server.Options{API: set.api, Auth: server.NewPasswordAuth(User, Password, set.ttl)})
+	handler := server.New(server.Options{API: set.api, Auth: auth.NewPasswordAuth(User, Password, set.ttl)})
 	s := httptest.NewServer(e.observe(handler))
 	t.Cleanup(s.Close)
 	e.URL = s.URL + server.DefaultBase

@@ -9,8 +9,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -67,33 +65,6 @@ func TestLoginAnswer(t *testing.T) {
 	require.Regexp(t, `^[0-9a-f]{32}$`, body["key"])
 	require.Regexp(t, `^[A-Z][a-z]{2}, \d\d-\d\d-\d{4} \d\d:\d\d:\d\d UTC$`, body["expires"])
 	require.Equal(t, "sessionId="+text(body["key"])+"; Expires="+text(body["expires"]), a.header.Get("Set-Cookie"))
-}
-
-func TestTokensExpireAndAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		auth := server.NewPasswordAuth("u", "p", time.Minute)
-		first, err := auth.Login(t.Context(), access.Credentials{User: "u", Password: "p"})
-		require.NoError(t, err)
-		time.Sleep(59 * time.Second) // the bubble's clock
-		_, err = auth.Check(t.Context(), first.Key)
-		require.NoError(t, err)
-		time.Sleep(time.Second)
-		_, err = auth.Check(t.Context(), first.Key)
-		require.ErrorIs(t, err, sdn.ErrUnauthorized)
-
-		var keys []string
-		for range 4097 {
-			token, err := auth.Login(t.Context(), access.Credentials{User: "u", Password: "p"})
-			require.NoError(t, err)
-			keys = append(keys, token.Key)
-		}
-		_, err = auth.Check(t.Context(), keys[0])
-		require.ErrorIs(t, err, sdn.ErrUnauthorized, "the oldest makes room")
-		_, err = auth.Check(t.Context(), keys[1])
-		require.NoError(t, err)
-		_, err = auth.Check(t.Context(), keys[4096])
-		require.NoError(t, err)
-	})
 }
 
 func TestServerWithoutAuthenticatorRefuses(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/moatnet/moat/cmd/moat/internal/socket"
+	"github.com/moatnet/moat/sdn/auth"
 	"github.com/moatnet/moat/sdn/server"
 )
 
@@ -20,7 +21,7 @@ const (
 
 func (s *sdnPart) handler() http.Handler {
 	return server.New(server.Options{
-		API: guarded{s.topology}, Auth: server.NewPasswordAuth("admin", s.password, loginTTL), Logger: s.log,
+		API: guarded{s.topology}, Auth: auth.NewPasswordAuth("admin", s.password, loginTTL), Logger: s.log,
 	})
 }
 

@@ -83,7 +83,7 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 	}
 	if errors.Is(err, ipam.ErrUnavailable) {
 		m.undo(ctx, r.Attachment, undo{{"find out whether the lease was recorded", func(ctx context.Context) error {
-			return m.detach(ctx, r.Attachment)
+			return m.detachIfAnswered(ctx, r.Attachment)
 		}}})
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
@@ -27,6 +28,21 @@ func (m *Manager) Detach(ctx context.Context, a ipam.Attachment) error {
 		m.finishIfAlone(ctx, a)
 	}
 	return err
+}
+
+// secondLook is how long a store that has just not answered is asked once more
+// while a caller waits.
+const secondLook = 500 * time.Millisecond
+
+// detachIfAnswered is detach for a store that has just not answered: a caller that
+// has waited for it already does not wait as long once more.
+func (m *Manager) detachIfAnswered(ctx context.Context, a ipam.Attachment) error {
+	short, cancel := context.WithTimeout(ctx, secondLook)
+	defer cancel()
+	if _, err := m.opt.Store.Attachment(short, a); err != nil && !errors.Is(err, ipam.ErrNotFound) {
+		return err
+	}
+	return m.detach(ctx, a)
 }
 
 // detach undoes an attachment from its record alone. What it cannot do now is

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/ipam/etcdkv"
@@ -29,6 +30,8 @@ type world struct {
 	pods *pods
 	eng  *engine
 	kv   ledger.KV
+
+	client clientv3.KV // of newEtcdWorld
 }
 
 func newWorld(t testing.TB) *world {
@@ -65,7 +68,7 @@ func newEtcdWorld(t testing.TB) (w *world, open func() *topology.Topology) {
 		t.Cleanup(func() { require.NoError(t, topo.Close()) })
 		return topo
 	}
-	w = &world{topo: open(), host: sdn.HostID(uuid.NewString()), pods: &pods{pairs: map[string]PodWire{}}, kv: etcdkv.New(s.Client(), "/moat")}
+	w = &world{topo: open(), host: sdn.HostID(uuid.NewString()), pods: &pods{pairs: map[string]PodWire{}}, kv: etcdkv.New(s.Client(), "/moat"), client: s.Client()}
 	w.begin(t)
 	return w, open
 }

@@ -23,7 +23,8 @@ type Options struct {
 	// Ports is how many leases a bridge's subnet takes at most; 0 means 999,
 	// with the router's port a full bridge of 1,000.
 	Ports int
-	// Timeout bounds a single transaction where ctx allows more; 0 means 5 s.
+	// Timeout bounds a single transaction where ctx allows more; 0 means 3 s: an
+	// etcd that elects another leader takes one or two.
 	Timeout time.Duration
 	// Now is the clock; nil means time.Now. Only cool-downs depend on it.
 	Now func() time.Time
@@ -44,7 +45,7 @@ func New(kv KV, opt Options) *Ledger {
 	orDefault(&opt.AddressCoolDown, 30*time.Second)
 	orDefault(&opt.SlotCoolDown, 5*time.Minute)
 	orDefault(&opt.Ports, 999)
-	orDefault(&opt.Timeout, 5*time.Second)
+	orDefault(&opt.Timeout, 3*time.Second)
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}

@@ -3,6 +3,8 @@ package ledger_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/ipam/ipamtest"
 	"github.com/moatnet/moat/ipam/ledger"
@@ -15,4 +17,30 @@ func TestLedgerInMemory(t *testing.T) {
 			return ledger.New(kv, ledger.Options{AddressCoolDown: o.AddressCoolDown, SlotCoolDown: o.SlotCoolDown, Ports: o.Ports, Now: o.Now})
 		}
 	})
+}
+
+// stowaway is a rider that must not be taken along.
+type stowaway struct{ t *testing.T }
+
+func (s stowaway) Op() any {
+	s.t.Error("the rider's write was asked for")
+	return nil
+}
+
+func (s stowaway) Carried(int64, any) { s.t.Error("the rider was told that it was carried") }
+
+func TestMemoryLeavesARiderOut(t *testing.T) {
+	l := ledger.New(ledger.NewMemory(), ledger.Options{})
+	_, err := l.EnsureInstallation(t.Context(), ipam.Defaults("test"))
+	require.NoError(t, err)
+	tenant, err := l.ClaimTenant(t.Context(), ipam.Claim{Tenant: "blue", Generation: "g", Bridge: "b"})
+	require.NoError(t, err)
+	r := ipam.Record{
+		Attachment: ipam.Attachment{Node: "n", Network: "m", ContainerID: "c", IfName: "eth0"},
+		Tenant:     "blue", Generation: "g", Subnet: tenant.Subnets[0].Prefix}
+	got, err := l.Lease(t.Context(), tenant, r, stowaway{t})
+	require.NoError(t, err)
+	kept, err := l.Attachment(t.Context(), r.Attachment)
+	require.NoError(t, err)
+	require.Equal(t, got, kept)
 }

@@ -23,7 +23,8 @@ func (s *server) registerPorts() {
 		http.MethodDelete: {do: s.deletePort},
 	})
 	s.handle("/"+wire.Ports+"/{id}/"+wire.Link, map[string]operation{
-		http.MethodPost:   {takes: own(wire.PortLinkV1), manual: true, do: s.link},
+		http.MethodGet:    {gives: own(wire.PortLinkV1), manual: true, do: s.getLink},
+		http.MethodPost:   {takes: own(wire.PortLinkV1), gives: own(wire.PortLinkV1), manual: true, do: s.link},
 		http.MethodDelete: {do: s.unlink},
 	})
 	s.registerDevicePorts(wire.Routers, sdn.RouterPort, func(c *call) (sdn.DeviceID, error) {
@@ -135,7 +136,8 @@ func (s *server) deletePort(c *call) (answer, error) {
 	return noContent(named(c.api.DeletePort(c.Context(), id), kindPort, string(id)))
 }
 
-// link answers without a Location, as MidoNet does.
+// link answers with the URI of the link as Location, where MidoNet sends none:
+// clients that follow the Location of every 201 work too.
 func (s *server) link(c *call) (answer, error) {
 	id, err := pathID[sdn.PortID](c, "id", kindPort)
 	if err != nil {
@@ -145,7 +147,23 @@ func (s *server) link(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{status: http.StatusCreated}, c.api.Link(c.Context(), id, peer)
+	if err := c.api.Link(c.Context(), id, peer); err != nil {
+		return answer{}, err
+	}
+	d := c.uris.PortLink(id, peer)
+	return created(d.URI, d), nil
+}
+
+// getLink is for those that follow the Location. MidoNet has no such method.
+func (s *server) getLink(c *call) (answer, error) {
+	p, err := s.port(c)
+	if err != nil {
+		return answer{}, err
+	}
+	if p.Peer == "" {
+		return answer{}, missing("PortLink", string(p.ID))
+	}
+	return ok(c.uris.PortLink(p.ID, p.Peer)), nil
 }
 
 func (s *server) unlink(c *call) (answer, error) {

@@ -50,7 +50,8 @@ func TestPythonClientWalk(t *testing.T) {
 	port["peerId"] = peer["id"]
 	a = r.call("POST", text(port["link"]), jsonOf(t, port), "Content-Type: "+vendor+"PortLink-v1+json")
 	require.Equal(t, 201, a.status, a.body)
-	require.Empty(t, a.header.Get("Location"))
+	require.Equal(t, port["link"], a.header.Get("Location"), "which the client does not look at")
+	require.Equal(t, peer["id"], r.get(a.header.Get("Location"), "PortLink-v1+json")["peerId"])
 	require.Equal(t, port["uri"], r.get(text(peer["uri"]), "Port-v3+json")["peer"])
 	require.Equal(t, peer["id"], r.list(text(router["peerPorts"]), "Port-v3+json")[0]["id"])
 	require.Equal(t, 204, r.call("DELETE", text(peer["link"]), "{}").status)

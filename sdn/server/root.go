@@ -82,15 +82,11 @@ func (s *server) listTenants(c *call) (answer, error) {
 	return shown(names, nil, c.uris.Tenant)
 }
 
-// registerUnserved answers what belongs to the dialect and is not served with
-// 501, so that nobody takes it for an empty collection.
+// registerUnserved lists what belongs to the dialect and is not served.
 func (s *server) registerUnserved() {
-	unserved := func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, wire.Refuse(sdn.ErrUnsupported, "This resource is not supported: "+r.URL.Path))
-	}
 	subtree := func(path string) {
-		s.mux.HandleFunc(s.base+path, unserved)
-		s.mux.HandleFunc(s.base+path+"/{rest...}", unserved)
+		s.mux.HandleFunc(s.base+path, s.unserved)
+		s.mux.HandleFunc(s.base+path+"/{rest...}", s.unserved)
 	}
 	for _, collection := range wire.UnservedCollections() {
 		subtree("/" + collection)

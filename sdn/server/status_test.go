@@ -73,7 +73,7 @@ func TestMediaTypes(t *testing.T) {
 		"by weight":                  {"GET", "/routers", "application/json;q=0.5, " + vendor + "collection.Router-v3+json;q=0.4", "", 200, "application/json"},
 		"second version":             {"GET", "/bridges", vendor + "collection.Bridge-v5+json", "", 200, vendor + "collection.Bridge-v5+json"},
 		"the object's for a list":    {"GET", "/routers", vendor + "Router-v3+json", "", 406, ""},
-		"an old version":             {"GET", "/routers", vendor + "collection.Router-v1+json", "", 406, ""},
+		"a version nobody has":       {"GET", "/routers", vendor + "collection.Router-v9+json", "", 406, ""},
 		"unwanted":                   {"GET", "/routers", "application/json;q=0", "", 406, ""},
 		"no Accept":                  {"GET", "/routers", "", "", 406, ""},
 		"tenants are no JSON":        {"GET", "/tenants", "application/json", "", 406, ""},
@@ -186,9 +186,10 @@ func TestKnownBugsOfMidoNetAreNotCopied(t *testing.T) {
 func TestUnservedPartsAnswer501(t *testing.T) {
 	r := newRaw(t)
 	id := uuid.NewString()
-	for _, path := range []string{"/port_groups", "/vips/" + id, "/neutron/networks", "/conf/nodes/" + id, "/bgp_peers/" + id,
-		"/bridges/" + id + "/dhcp", "/bridges/" + id + "/vlans/7/mac_table", "/routers/" + id + "/bgp_networks",
-		"/ports/" + id + "/port_groups", "/routers/" + id + "/ports/" + id + "/peering_table"} {
+	for _, path := range []string{"/pools", "/vips/" + id, "/neutron/networks", "/conf/nodes/" + id, "/bgp_peers/" + id,
+		"/bridges/" + id + "/dhcpV6/x", "/bridges/" + id + "/dhcpV6/x/hostsV6", "/routers/" + id + "/bgp_networks",
+		"/routers/" + id + "/bgp_peers/x", "/routers/" + id + "/ports/" + id + "/peering_table",
+		"/routers/" + id + "/ports/" + id + "/peering_table/10.0.0.1_aa-bb-cc-dd-ee-ff"} {
 		r.errorBody(r.call("GET", path, "{}", "Accept: */*"), 501)
 	}
 	root := r.get(r.URL, "Application-v5+json")

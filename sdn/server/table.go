@@ -46,6 +46,17 @@ func (s *server) handle(path string, operations map[string]operation) {
 	s.mux.Handle(s.base+path, resource{s, offered})
 }
 
+// handleLater is handle for the parts that an API may lack.
+func (s *server) handleLater(path string, operations map[string]operation) {
+	if !s.whole {
+		for method, op := range operations {
+			op.do = unsupported
+			operations[method] = op
+		}
+	}
+	s.handle(path, operations)
+}
+
 func (s *server) register() {
 	s.registerRoot()
 	s.registerRouters()
@@ -58,6 +69,14 @@ func (s *server) register() {
 	s.registerBindings()
 	s.registerTunnelZones()
 	s.registerTunnelZoneHosts()
+	s.registerPortGroups()
+	s.registerPortGroupPorts()
+	s.registerIPAddrGroups()
+	s.registerMACTables()
+	s.registerARPTables()
+	s.registerDHCPSubnets()
+	s.registerDHCPHosts()
+	s.registerEmpty()
 	s.registerUnserved()
 }
 

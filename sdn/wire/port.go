@@ -62,10 +62,23 @@ type BridgePort struct {
 	VLANID Int `json:"vlanId"`
 }
 
-// PortLink is the body of POST /ports/{id}/link. A portId in it is ignored:
-// the URI decides.
+// PortLink is resource PortLink-v1: a link, seen from one of its ends. Of a body
+// only peerId is read: the URI decides which port is meant.
 type PortLink struct {
+	URI    Text `json:"uri"`
+	PortID Text `json:"portId"`
 	PeerID Text `json:"peerId"`
+	Port   Text `json:"port"`
+	Peer   Text `json:"peer"`
+}
+
+// PortLink is the representation of the link of a port.
+func (u URIs) PortLink(port, peer sdn.PortID) PortLink {
+	return PortLink{
+		URI:    u.text(Ports, string(port), Link),
+		PortID: Text(port), PeerID: Text(peer),
+		Port: link(u, Ports, port), Peer: link(u, Ports, peer),
+	}
 }
 
 // ParseLink reads the body of POST /ports/{id}/link.

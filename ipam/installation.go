@@ -16,6 +16,7 @@ const (
 	KeySupernet     = "supernet"
 	KeySubnetLength = "tenantPrefix"
 	KeyTransit      = "transitPool"
+	KeyRanges       = "ipam.ranges" // of a network configuration
 )
 
 // reservedPairs is how many /31s of the transit pool the uplink's /30 takes.

@@ -80,7 +80,7 @@ func (k *KV) op(op ledger.Op) clientv3.Op {
 	case ledger.OpTxn:
 		return clientv3.OpTxn(k.conds(op.Txn.If), k.ops(op.Txn.Then), k.ops(op.Txn.Else))
 	default:
-		return clientv3.OpGet(key, append(opts, clientv3.WithLimit(int64(op.Limit)))...)
+		return clientv3.OpGet(key, append(opts, clientv3.WithLimit(int64(op.Limit)), clientv3.WithMinModRev(op.Since))...)
 	}
 }
 

@@ -27,17 +27,38 @@ func attachmentsOf(node, network string) string {
 	return "attachments/" + node + "/" + network + "/"
 }
 
+func poolAddresses(pool string) string { return "pools/" + pool + "/addresses/" }
+func poolFreed(pool string) string     { return "pools/" + pool + "/freed/" }
+
+func holdingsOf(node, network string) string {
+	return "holdings/" + strings.TrimPrefix(attachmentsOf(node, network), "attachments/")
+}
+
+func holdingKey(a ipam.Attachment) string {
+	return holdingsOf(a.Node, a.Network) + a.ContainerID + "/" + a.IfName
+}
+
 func attachmentKey(a ipam.Attachment) string {
 	return attachmentsOf(a.Node, a.Network) + a.ContainerID + "/" + a.IfName
 }
 
-// sortable writes an IPv4 address so that keys sort as addresses do.
+// sortable writes an address so that keys sort as addresses of a family do.
 func sortable(a netip.Addr) string {
+	if !a.Is4() {
+		return a.StringExpanded()
+	}
 	b := a.As4()
 	return fmt.Sprintf("%03d.%03d.%03d.%03d", b[0], b[1], b[2], b[3])
 }
 
 func unsortable(s string) (netip.Addr, error) {
+	if strings.ContainsRune(s, ':') {
+		a, err := netip.ParseAddr(s)
+		if err != nil {
+			return a, fmt.Errorf("address key %q: %w", s, ipam.ErrCorrupt)
+		}
+		return a, nil
+	}
 	var b [4]byte
 	if _, err := fmt.Sscanf(s, "%d.%d.%d.%d", &b[0], &b[1], &b[2], &b[3]); err != nil {
 		return netip.Addr{}, fmt.Errorf("address key %q: %w", s, ipam.ErrCorrupt)

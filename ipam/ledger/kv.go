@@ -54,7 +54,8 @@ type Op struct {
 	Kind     OpKind
 	Key, End string
 	Value    []byte
-	Limit    int // of a Get; 0: none
+	Limit    int   // of a Get; 0: none
+	Since    int64 // of a Get: only what was put at this revision or later; 0: all
 	Txn      Txn
 	Rider    ipam.Rider
 }

@@ -48,7 +48,7 @@ func (m *Memory) apply(t Txn, rev int64) (Result, bool) {
 		switch op.Kind {
 		case OpGet:
 			for _, k := range m.keys(op.Key, op.End) {
-				if op.Limit == 0 || len(out.Pairs) < op.Limit {
+				if m.pairs[k].Mod >= op.Since && (op.Limit == 0 || len(out.Pairs) < op.Limit) {
 					out.Pairs = append(out.Pairs, m.pairs[k])
 				}
 			}

@@ -59,11 +59,19 @@ func (p *picture) released(a netip.Addr, now time.Time, rev int64) {
 	if p.loads == 0 || !ok {
 		return
 	}
-	if p.has(i) {
+	p.vacate(i)
+	p.cool(i, freed{now, rev})
+}
+
+// vacate says that nobody holds a place; it may be cooling.
+func (p *picture) vacate(i int) {
+	if k := slices.Index(p.cooling, i); k >= 0 {
+		p.cooling = slices.Delete(p.cooling, k, k+1)
+		p.clear(i)
+	} else if p.has(i) {
 		p.clear(i)
 		p.held--
 	}
-	p.cool(i, freed{now, rev})
 }
 
 // reserve marks a requested place as used and says if it was so before.

@@ -54,6 +54,8 @@ func (s *Set) add(key string, p part, reserveFirst, reserveLast int) error {
 	return nil
 }
 
+var _ ipam.Set = Set{}
+
 // Len is how many addresses are leased in turn.
 func (s Set) Len() int { return s.total }
 
@@ -75,25 +77,19 @@ func (s Set) Place(a netip.Addr) (int, bool) {
 	return 0, false
 }
 
-// Offer is what comes with an address of a set.
-type Offer struct {
-	Prefix  netip.Prefix // the address with its subnet's length
-	Gateway netip.Addr
-}
-
-// Offer says what comes with an address; false when no range has it, or when it
-// is excluded or the gateway's. Addresses reserved at a range's ends have one.
-func (s Set) Offer(a netip.Addr) (Offer, bool) {
+// Lease implements ipam.Set: false when no range has the address, or when it is
+// excluded or the gateway's. Addresses reserved at a range's ends have a lease.
+func (s Set) Lease(a netip.Addr) (ipam.PoolLease, bool) {
 	for _, p := range s.parts {
 		if a.BitLen() != p.first.BitLen() || p.first.Compare(a) > 0 || a.Compare(p.last) > 0 {
 			continue
 		}
 		if a == p.gateway || special(p.subnet, a) || p.bars(a) {
-			return Offer{}, false
+			return ipam.PoolLease{}, false
 		}
-		return Offer{netip.PrefixFrom(a, p.subnet.Bits()), p.gateway}, true
+		return ipam.PoolLease{Address: netip.PrefixFrom(a, p.subnet.Bits()), Gateway: p.gateway}, true
 	}
-	return Offer{}, false
+	return ipam.PoolLease{}, false
 }
 
 func (p part) bars(a netip.Addr) bool {

@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/moatnet/moat/ipam"
 )
@@ -100,6 +101,18 @@ func newSet(key string, ranges []Range, seen *[]named) (Set, error) {
 type named struct {
 	key string
 	part
+}
+
+// String lists the set's ranges, with everything that makes them differ.
+func (s Set) String() string {
+	var b strings.Builder
+	for _, p := range s.parts {
+		fmt.Fprintf(&b, "%s %s without %v by %s; ", p.subnet, p, p.barred, p.gateway)
+	}
+	for _, sp := range s.spans {
+		fmt.Fprintf(&b, "%s+%d ", sp.first, sp.n)
+	}
+	return b.String()
 }
 
 func (p part) String() string { return p.first.String() + " to " + p.last.String() }

@@ -75,13 +75,13 @@ func TestWhatAPoolOffers(t *testing.T) {
 		all = append(all, v4.At(i).String())
 	}
 	require.Equal(t, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.1.11", "10.0.1.16", "10.0.1.17", "10.0.1.18"}, all)
-	offer, ok := v4.Offer(addr("10.0.0.3"))
+	offer, ok := v4.Lease(addr("10.0.0.3"))
 	require.True(t, ok)
-	require.Equal(t, Offer{cidr("10.0.0.3/29"), addr("10.0.0.6")}, offer)
-	_, ok = v4.Offer(addr("10.0.1.10"))
+	require.Equal(t, ipam.PoolLease{Address: cidr("10.0.0.3/29"), Gateway: addr("10.0.0.6")}, offer)
+	_, ok = v4.Lease(addr("10.0.1.10"))
 	require.True(t, ok, "reserved: for those who ask")
 	for _, a := range []string{"10.0.0.6", "10.0.0.0", "10.0.0.7", "10.0.1.9", "10.0.1.12", "10.0.1.21", "fd00::5"} {
-		_, ok = v4.Offer(addr(a))
+		_, ok = v4.Lease(addr(a))
 		require.False(t, ok, a)
 	}
 	require.Equal(t, MaxPlaces, v6.Len())
@@ -89,7 +89,7 @@ func TestWhatAPoolOffers(t *testing.T) {
 	require.Equal(t, addr("fd00::100:1"), v6.At(MaxPlaces-1))
 	_, ok = v6.Place(addr("fd00::100:2"))
 	require.False(t, ok)
-	_, ok = v6.Offer(addr("fd00::ffff:ffff:ffff:ffff"))
+	_, ok = v6.Lease(addr("fd00::ffff:ffff:ffff:ffff"))
 	require.True(t, ok, "beyond what is leased in turn, for those who ask")
 }
 
@@ -122,7 +122,7 @@ func TestPlacesAreAddresses(t *testing.T) {
 		}
 		require.True(t, slices.IsSortedFunc(leased, netip.Addr.Compare))
 		for a := subnet.Addr(); subnet.Contains(a); a = a.Next() {
-			_, offered := set.Offer(a)
+			_, offered := set.Lease(a)
 			_, inTurn := set.Place(a)
 			require.Equal(t, slices.Contains(leased, a), inTurn, a)
 			require.False(t, inTurn && !offered, a)

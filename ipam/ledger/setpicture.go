@@ -1,0 +1,173 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/moatnet/moat/ipam"
+)
+
+const (
+	// pageSize is how many keys of a pool are read at once.
+	pageSize = 4096
+	// ahead is how many places a lost transaction tells about.
+	ahead = 256
+)
+
+// setPicture is the picture of a pool's set. Asked addresses outside its places
+// have none in it.
+type setPicture struct {
+	*picture
+	pool string
+	set  ipam.Set
+	seen int64 // revision up to which what was given back is drawn in; guarded by loading
+}
+
+// setPlaces are a set's places.
+type setPlaces struct{ ipam.Set }
+
+func (setPlaces) nobodys() []int { return nil }
+
+func (p *Pools) picture(pool string, s ipam.Set) *setPicture {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := pool + " " + s.String()
+	if p.pictures[key] == nil {
+		p.pictures[key] = &setPicture{pool: pool, picture: newPicture(setPlaces{s}, s.Len(), p.opt.CoolDown), set: s}
+	}
+	return p.pictures[key]
+}
+
+// claim is the asked address, or the next free one; before a set is called full,
+// what was given back elsewhere is looked for.
+func (p *Pools) claim(ctx context.Context, pool string, s ipam.Set, asked netip.Addr) (claim, error) {
+	of := p.picture(pool, s)
+	if err := p.load(ctx, pool, of); err != nil {
+		return claim{}, err
+	}
+	if asked.IsValid() {
+		c := claim{of: of, address: asked, candidate: candidate{asked: true}}
+		if c.place, c.placed = s.Place(asked); c.placed {
+			c.rev, c.was = of.reserve(c.place)
+		}
+		return c, nil
+	}
+	for look := range 2 {
+		if place, rev, ok := of.take(p.ledger.opt.Now()); ok {
+			return claim{of, candidate{place: place, rev: rev}, s.At(place), true}, nil
+		}
+		if look == 0 {
+			if err := p.refresh(ctx, pool, of); err != nil {
+				return claim{}, err
+			}
+		}
+	}
+	return claim{}, &ipam.ExhaustedError{Pool: fmt.Sprintf("pool %s, %d addresses", pool, s.Len()), Key: ipam.KeyRanges}
+}
+
+// load draws the picture when there is none yet, page by page at one revision's
+// keys or later ones: what changes meanwhile is found out by transactions.
+func (p *Pools) load(ctx context.Context, pool string, of *setPicture) error {
+	if of.count() > 0 {
+		return nil
+	}
+	of.loading.Lock()
+	defer of.loading.Unlock()
+	if of.count() > 0 {
+		return nil
+	}
+	given, rev, err := p.pages(ctx, pool, poolFreed(pool))
+	if err != nil {
+		return err
+	}
+	held, _, err := p.pages(ctx, pool, poolAddresses(pool))
+	if err != nil {
+		return err
+	}
+	of.seen = rev
+	return of.draw(held, given)
+}
+
+// pages reads all keys under a prefix, and the revision before which none is missed.
+func (p *Pools) pages(ctx context.Context, pool, prefix string) (all []Pair, rev int64, err error) {
+	from := prefix
+	for {
+		res, err := p.ledger.read(ctx, "read addresses of pool "+pool, Op{Kind: OpGet, Key: from, End: after(prefix), Limit: pageSize})
+		if err != nil {
+			return nil, 0, err
+		}
+		if rev == 0 {
+			rev = res.Revision
+		}
+		page := res.Out[0].Pairs
+		all = append(all, page...)
+		if len(page) < pageSize {
+			return all, rev, nil
+		}
+		from = page[len(page)-1].Key + "\x00"
+	}
+}
+
+// refresh draws in what was given back since the last look.
+func (p *Pools) refresh(ctx context.Context, pool string, of *setPicture) error {
+	of.loading.Lock()
+	defer of.loading.Unlock()
+	prefix := poolFreed(pool)
+	res, err := p.ledger.read(ctx, "read free addresses of pool "+pool, Op{Kind: OpGet, Key: prefix, End: after(prefix), Since: of.seen + 1})
+	if err != nil {
+		return err
+	}
+	of.seen = res.Revision
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	return of.givenBack(res.Out[0].Pairs)
+}
+
+// givenBack draws in what nobody holds any more, but for what is under way here.
+func (s *setPicture) givenBack(given []Pair) error {
+	var news []Pair
+	for _, kv := range given {
+		i, ok, err := s.place(kv.Key)
+		if err != nil {
+			return err
+		}
+		if !ok || s.pending[i] || s.freed[i].rev == kv.Mod {
+			continue
+		}
+		s.vacate(i)
+		news = append(news, kv)
+	}
+	return s.drawFreed(news)
+}
+
+// learn draws in what a lost transaction told about the places from one on. free
+// says that the place itself turned out to be held by nobody.
+func (s *setPicture) learn(held, given []Pair, free bool, place int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if free {
+		s.vacate(place)
+	}
+	for _, kv := range held {
+		i, ok, err := s.picture.place(kv.Key)
+		if err != nil {
+			return err
+		}
+		if ok {
+			s.hold(i)
+		}
+	}
+	return s.givenBack(given)
+}
+
+// window asks for the keys under a prefix from a claim's address on.
+func (c claim) window(prefix string) Op {
+	last := c.address
+	if c.placed {
+		if end := c.of.set.At(min(c.place+ahead, c.of.set.Len()-1)); end.Compare(last) > 0 {
+			last = end
+		}
+	}
+	return Op{Kind: OpGet, Key: prefix + sortable(c.address), End: prefix + sortable(last) + "\x00"}
+}

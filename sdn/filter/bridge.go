@@ -45,7 +45,7 @@ type bridgeStage struct {
 }
 
 func (s bridgeStage) place(name string) place {
-	return place{name: name + "-" + s.name, in: s.in, out: s.out, ether: true, bridge: true, unicastOut: true}
+	return place{name: name + "-" + s.name, in: s.in, out: s.out, hasEther: true, bridge: true, unicastOut: true}
 }
 
 func (d *device) bridge(b sdn.Bridge) error {

@@ -1,11 +1,6 @@
 package filter
 
 import (
-	"net"
-	"net/netip"
-	"slices"
-	"strings"
-
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/nft"
 )
@@ -17,6 +12,8 @@ const (
 	protoUDP  = 17
 	etherIPv4 = 0x0800
 	etherARP  = 0x0806
+	etherVLAN = 0x8100
+	etherIPv6 = 0x86dd
 )
 
 // maxTerms bounds the nftables rules that one rule may become.
@@ -28,11 +25,10 @@ func masked(f nft.Field, mask, v nft.Value) literal {
 	return one(nft.Match{Field: f, Mask: mask, Value: v})
 }
 
+func inSet(f nft.Field, set string) literal { return one(nft.Match{Field: f, Set: set}) }
+
 // condition is the formula of a rule's condition at a place.
 func (d *device) condition(r sdn.Rule, p place) (formula, error) {
-	if names := unrealised(r.Condition); len(names) > 0 {
-		return nil, unsupported(r, strings.Join(names, ", "), "this condition is not realised")
-	}
 	ls, err := d.literals(r, p)
 	if err != nil {
 		return nil, err
@@ -59,58 +55,34 @@ func (d *device) condition(r sdn.Rule, p place) (formula, error) {
 	return f, nil
 }
 
-// literals lists the fields that are set; each with its inverse applied.
+// literals lists the fields that are set, each with its inverse applied. Those
+// about VLANs come first: the others then look into the tagged frame.
 func (d *device) literals(r sdn.Rule, p place) ([]literal, error) {
-	c := r.Condition
+	if r.Condition.TraversedDevice != "" {
+		return nil, unsupported(r, "traversedDevice", "which devices a packet passed before is not known")
+	}
 	var ls []literal
 	add := func(l literal, inv bool) { ls = append(ls, l.inverted(inv)) }
-	if err := d.flow(r, p, add); err != nil {
-		return nil, err
-	}
-	if len(c.InPorts) > 0 {
-		add(d.portLiteral("in", r, p.in, nft.IIfName, c.InPorts), c.InvInPorts)
-	}
-	if len(c.OutPorts) > 0 {
-		l := d.portLiteral("out", r, p.out, nft.OIfName, c.OutPorts)
-		if p.unicastOut && p.out.kind != sideNone {
-			l = both(masked(nft.EtherDst, multicastBit, "\x00\x00\x00\x00\x00\x00"), l)
+	p.tagged = vlan(r.Condition, p, add)
+	for _, fields := range []func(sdn.Rule, place, func(literal, bool)) error{
+		d.flow, d.portLists, d.portGroups, linkLayer, d.network, transportLayer, d.quoted,
+	} {
+		if err := fields(r, p, add); err != nil {
+			return nil, err
 		}
-		add(l, c.InvOutPorts)
-	}
-	if err := linkLayer(r, p, add); err != nil {
-		return nil, err
-	}
-	if c.Src.IsValid() {
-		add(address(p, nft.IPSrc, nft.ARPSrcIP, c.Src), c.InvSrc)
-	}
-	if c.Dst.IsValid() {
-		add(address(p, nft.IPDst, nft.ARPDstIP, c.Dst), c.InvDst)
-	}
-	if c.Proto != nil {
-		if *c.Proto < 0 || *c.Proto > 255 {
-			return nil, unsupported(r, "nwProto", "no IP protocol has this number")
-		}
-		add(protocol(p, uint8(*c.Proto)), c.InvProto)
-	}
-	if c.TOS != nil {
-		if *c.TOS < 0 || *c.TOS > 255 {
-			return nil, unsupported(r, "nwTos", "the field has 8 bits")
-		}
-		add(p.ip(equal(nft.IPTOS, nft.Uint8(uint8(*c.TOS)))), c.InvTOS)
-	}
-	if c.TPSrc != nil {
-		add(transport(p, nft.SrcPort, nft.ICMPType, *c.TPSrc), c.InvTPSrc)
-	}
-	if c.TPDst != nil {
-		add(transport(p, nft.DstPort, nft.ICMPCode, *c.TPDst), c.InvTPDst)
 	}
 	return ls, nil
 }
 
-const multicastBit nft.Value = "\x01\x00\x00\x00\x00\x00"
-
+// flow adds what is asked of a packet's place in its connection.
 func (d *device) flow(r sdn.Rule, p place, add func(literal, bool)) error {
 	c := r.Condition
+	if c.DstRewritten {
+		if p.bridge {
+			return unsupported(r, "matchNwDstRewritten", "a bridge translates no addresses")
+		}
+		add(dstRewritten(p), false)
+	}
 	if !c.MatchForwardFlow && !c.MatchReturnFlow {
 		return nil
 	}
@@ -150,157 +122,26 @@ func returnFlow(p place) literal {
 	return tracked
 }
 
-// portLiteral matches the ports of a list. Ports of other devices, and ports
-// that are gone, match nothing.
-func (d *device) portLiteral(list string, r sdn.Rule, s side, f nft.Field, ids []sdn.PortID) literal {
-	switch s.kind {
-	case sideNone:
+// dstRewritten is true of packets whose destination this router translated: by
+// a dnat rule or, of an answer, back. What a place comes before, or what the
+// router itself makes, is not translated.
+func dstRewritten(p place) literal {
+	if !p.rewritten || p.generated == generatedAll {
 		return literal{yes: never(), no: always()}
-	case sidePort:
-		in := slices.Contains(ids, s.port)
-		return literal{yes: constant(in), no: constant(!in)}
 	}
-	var names []string
-	for _, id := range ids {
-		if name := d.ports[id]; name != "" {
-			names = append(names, name)
-		}
+	side := func(dir uint8, status uint32) (yes, no []nft.Match) {
+		is := nft.Match{Field: nft.CTDirection, Value: nft.Uint8(dir)}
+		by := translated(status)
+		other := by
+		other.Not = true
+		return []nft.Match{is, by}, []nft.Match{is, other}
 	}
-	switch slices.Sort(names); len(names) {
-	case 0:
-		return literal{yes: never(), no: always()}
-	case 1:
-		return equal(f, nft.Iface(names[0]))
+	forth, notForth := side(nft.DirOriginal, nft.StatusDNAT)
+	back, notBack := side(nft.DirReply, nft.StatusSNAT)
+	untracked := []nft.Match{{Field: nft.CTState, Value: nft.Uint32(nft.StateInvalid | nft.StateUntracked)}}
+	l := literal{yes: formula{forth, back}, no: formula{notForth, notBack, untracked}}
+	if p.generated == generatedMarked {
+		return both(one(generatedHere()).inverted(true), l)
 	}
-	set := d.name(list+"-"+short(r.ID), "set "+list+" "+string(r.ID))
-	d.addSet(interfaceSet(set, slices.Compact(names)))
-	return one(nft.Match{Field: f, Set: set})
-}
-
-func interfaceSet(name string, interfaces []string) nft.Set {
-	s := nft.Set{Name: name, Key: nft.TypeIfname}
-	for _, i := range interfaces {
-		s.Elements = append(s.Elements, nft.Element{Key: nft.Iface(i)})
-	}
-	return s
-}
-
-func linkLayer(r sdn.Rule, p place, add func(literal, bool)) error {
-	c := r.Condition
-	if c.DLType != nil {
-		l := literal{yes: constant(*c.DLType == etherIPv4), no: constant(*c.DLType != etherIPv4)}
-		if p.bridge {
-			l = equal(nft.EtherType, nft.Uint16(uint16(*c.DLType)))
-		}
-		add(l, c.InvDLType)
-	}
-	for _, m := range []struct {
-		name, mac, mask string
-		field           nft.Field
-		inv             bool
-	}{{"dlSrc", c.DLSrc, c.DLSrcMask, nft.EtherSrc, c.InvDLSrc}, {"dlDst", c.DLDst, c.DLDstMask, nft.EtherDst, c.InvDLDst}} {
-		if m.mac == "" {
-			continue
-		}
-		if !p.ether {
-			return unsupported(r, m.name, "a router's outbound filter has no Ethernet header to look at")
-		}
-		l, ok := hardware(m.field, m.mac, m.mask)
-		if !ok {
-			return unsupported(r, m.name, "this is no MAC address and mask")
-		}
-		add(l, m.inv)
-	}
-	return nil
-}
-
-func hardware(f nft.Field, mac, mask string) (literal, bool) {
-	a, err := net.ParseMAC(mac)
-	if err != nil || len(a) != 6 {
-		return literal{}, false
-	}
-	if mask == "" {
-		return equal(f, nft.MAC(a)), true
-	}
-	m, err := net.ParseMAC(mask)
-	if err != nil || len(m) != 6 {
-		return literal{}, false
-	}
-	for i := range a {
-		a[i] &= m[i]
-	}
-	return masked(f, nft.MAC(m), nft.MAC(a)), true
-}
-
-// address matches an address of an IPv4 packet or, on a bridge, of an ARP one.
-func address(p place, ip, arp nft.Field, prefix netip.Prefix) literal {
-	if prefix.Bits() == 0 {
-		return literal{yes: always(), no: never()}
-	}
-	match := func(f nft.Field) literal {
-		if prefix.IsSingleIP() {
-			return equal(f, nft.Addr(prefix.Addr()))
-		}
-		return masked(f, nft.PrefixMask(prefix), nft.Addr(prefix.Masked().Addr()))
-	}
-	if !p.bridge {
-		return match(ip)
-	}
-	return either(p.ip(match(ip)), both(equal(nft.EtherType, nft.Uint16(etherARP)), match(arp)))
-}
-
-// protocol matches the IP protocol or, on a bridge, the operation of ARP.
-func protocol(p place, n uint8) literal {
-	l := p.ip(equal(nft.IPProto, nft.Uint8(n)))
-	if !p.bridge {
-		return l
-	}
-	return either(l, both(equal(nft.EtherType, nft.Uint16(etherARP)), equal(nft.ARPOperation, nft.Uint16(uint16(n)))))
-}
-
-// transport matches an L4 port of TCP and UDP, or ICMP's type or code. Of any
-// other protocol it is false.
-func transport(p place, port, icmp nft.Field, r sdn.PortRange) literal {
-	ports := within(port, nft.Uint16(r.Start), nft.Uint16(r.End))
-	types := literal{yes: never(), no: always()}
-	if r.Start <= 255 {
-		types = within(icmp, nft.Uint8(uint8(r.Start)), nft.Uint8(uint8(min(r.End, 255))))
-	}
-	proto := func(n uint8) literal { return equal(nft.IPProto, nft.Uint8(n)) }
-	l := either(both(proto(protoTCP), ports), either(both(proto(protoUDP), ports), both(proto(protoICMP), types)))
-	return p.ip(l)
-}
-
-func within(f nft.Field, lo, hi nft.Value) literal {
-	if lo == hi {
-		return equal(f, lo)
-	}
-	return one(nft.Match{Field: f, Value: lo, To: hi})
-}
-
-// unrealised names the conditions that are set and that this engine does not realise. An
-// inverse alone changes nothing.
-func unrealised(n sdn.Condition) []string {
-	var names []string
-	for _, p := range []struct {
-		name string
-		set  bool
-	}{
-		{"portGroup", n.PortGroup != ""},
-		{"inPortGroup", n.InPortGroup != ""},
-		{"outPortGroup", n.OutPortGroup != ""},
-		{"ipAddrGroupSrc", n.SrcGroup != ""},
-		{"ipAddrGroupDst", n.DstGroup != ""},
-		{"traversedDevice", n.TraversedDevice != ""},
-		{"noVlan", n.NoVLAN},
-		{"vlan", n.VLAN != nil && *n.VLAN != 0},
-		{"icmpDataSrcIpAddress", n.ICMPDataSrc.IsValid()},
-		{"icmpDataDstIpAddress", n.ICMPDataDst.IsValid()},
-		{"matchNwDstRewritten", n.DstRewritten},
-	} {
-		if p.set {
-			names = append(names, p.name)
-		}
-	}
-	return names
+	return l
 }

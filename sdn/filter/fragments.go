@@ -21,7 +21,8 @@ func fragments(r sdn.Rule, p place) (formula, error) {
 		}
 	}
 	if p.bridge {
-		return bridgeFragments(policy), nil
+		p.tagged = c.VLAN != nil && *c.VLAN != 0
+		return bridgeFragments(policy, p), nil
 	}
 	switch {
 	case policy == sdn.FragmentNonHeader:
@@ -38,11 +39,14 @@ const (
 	fragmentMore   uint16 = 0x2000
 )
 
-func bridgeFragments(policy sdn.FragmentPolicy) formula {
+func bridgeFragments(policy sdn.FragmentPolicy, p place) formula {
 	first := func(bits uint16) literal {
-		ip := equal(nft.EtherType, nft.Uint16(etherIPv4))
 		later := one(nft.Match{Field: nft.IPFragment, Mask: nft.Uint16(bits), Value: nft.Uint16(0), Not: true})
-		return both(ip, later).inverted(true)
+		fragment := both(equal(nft.EtherType, nft.Uint16(etherIPv4)), later)
+		if p.tagged {
+			fragment = either(fragment, both(equal(nft.EtherType, nft.Uint16(etherVLAN)), p.ip(later)))
+		}
+		return fragment.inverted(true)
 	}
 	switch policy {
 	case sdn.FragmentHeader:

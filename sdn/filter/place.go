@@ -13,9 +13,11 @@ type place struct {
 	generated  generated
 	nat        natSide
 	canReject  bool // the kernel can send ICMP errors here
-	ether      bool // there is an Ethernet header
+	hasEther   bool // there is an Ethernet header
 	bridge     bool // table family bridge: other protocols than IPv4 come by
 	unicastOut bool // the outgoing port is known for unicast only
+	rewritten  bool // behind the translation of destinations
+	tagged     bool // the condition is about what a VLAN tag precedes
 }
 
 // side is what a place knows of a packet's incoming or outgoing port.
@@ -53,15 +55,15 @@ const (
 
 // The places of a router's own filters.
 func inbound() place {
-	return place{name: "in", in: side{kind: sideInterface}, nat: natDst, canReject: true, ether: true}
+	return place{name: "in", in: side{kind: sideInterface}, nat: natDst, canReject: true, hasEther: true}
 }
 
 func inboundTranslated() place {
-	return place{name: "in2", in: side{kind: sideInterface}, nat: natTranslated, canReject: true, ether: true}
+	return place{name: "in2", in: side{kind: sideInterface}, nat: natTranslated, canReject: true, hasEther: true, rewritten: true}
 }
 
 func outbound() place {
-	return place{name: "out", in: side{kind: sideInterface}, out: side{kind: sideInterface}, nat: natSrc, canReject: true}
+	return place{name: "out", in: side{kind: sideInterface}, out: side{kind: sideInterface}, nat: natSrc, canReject: true, rewritten: true}
 }
 
 func outboundGenerated() place {
@@ -89,5 +91,22 @@ func (p place) ip(l literal) literal {
 	if !p.bridge {
 		return l
 	}
-	return both(equal(nft.EtherType, nft.Uint16(etherIPv4)), l)
+	return both(p.ether(etherIPv4), l)
+}
+
+// ether matches the EtherType of a frame on a bridge.
+func (p place) ether(kind uint16) literal {
+	if p.tagged {
+		return equal(nft.VLANType, nft.Uint16(kind))
+	}
+	return equal(nft.EtherType, nft.Uint16(kind))
+}
+
+// unicast narrows a literal about the outgoing port to the frames for which the
+// place knows it.
+func (p place) unicast(l literal) literal {
+	if !p.unicastOut || p.out.kind == sideNone {
+		return l
+	}
+	return both(masked(nft.EtherDst, multicastBit, "\x00\x00\x00\x00\x00\x00"), l)
 }

@@ -123,6 +123,8 @@ func (d *device) arrival(r sdn.Router) {
 const (
 	icmpEchoReply   = 0
 	icmpUnreachable = 3
+	icmpQuench      = 4
+	icmpRedirect    = 5
 	icmpEchoRequest = 8
 	icmpExceeded    = 11
 	icmpParameter   = 12

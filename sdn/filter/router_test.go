@@ -22,10 +22,16 @@ func sends(from string, p packet, want ...string) step { return step{from, []pac
 // run applies the lab router's translation and takes the steps.
 func run(t *testing.T, top *topology, steps ...step) {
 	t.Helper()
+	runIn(t, newLab(t), top, steps...)
+}
+
+// runIn does so in a lab that is there.
+func runIn(t *testing.T, l *lab, top *topology, steps ...step) {
+	t.Helper()
 	tables, err := filter.Router(top, "test", routerID(1))
 	require.NoError(t, err)
-	l := newLab(t)
 	l.apply(tables)
+	l.forget()
 	for i, s := range steps {
 		if s.want == nil {
 			s.want = []string{}

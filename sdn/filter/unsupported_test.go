@@ -49,7 +49,11 @@ func TestWhatCannotBeExpressedNamesRuleAndField(t *testing.T) {
 		chain int
 		field string
 	}{
-		{"unrealised condition", inbound(when(sdn.Condition{PortGroup: "00000000-0000-4000-8000-000000000001"}, accept())), 1, "portGroup"},
+		{"traversed device", inbound(when(sdn.Condition{TraversedDevice: sdn.DeviceID(bridgeID(1))}, accept())), 1, "traversedDevice"},
+		{"port of entry behind a link", labTopology([]sdn.Rule{when(sdn.Condition{PortGroup: portGroupID(1)}, accept())}, nil, func(top *topology) {
+			top.portGroups[portGroupID(1)] = []sdn.PortID{uplink, portA}
+		}), 1, "portGroup"},
+		{"destination translated, on a bridge", bridgeTopology([]sdn.Rule{when(sdn.Condition{DstRewritten: true}, accept())}, nil), 1, "matchNwDstRewritten"},
 		{"unknown type", inbound(sdn.Rule{Type: "trace"}), 1, "type"},
 		{"snat inbound", inbound(snat), 1, "type"},
 		{"rev_dnat inbound", inbound(rev(sdn.RuleRevDNAT, sdn.FlowAccept)), 1, "type"},
@@ -73,7 +77,7 @@ func TestWhatCannotBeExpressedNamesRuleAndField(t *testing.T) {
 			withPort(pods, func(p *sdn.Port) { p.InboundFilter = top.chain(3, dnat) })(top)
 		}), 3, "type"},
 		{"by a jump", labTopology([]sdn.Rule{jump(3)}, nil, func(top *topology) { top.chain(3, jump(4)); top.chain(4, snat) }), 4, "type"},
-		{"in a jump without effect", labTopology([]sdn.Rule{when(sdn.Condition{VLAN: new(5)}, jump(99))}, nil), 1, "vlan"},
+		{"in a jump without effect", labTopology([]sdn.Rule{when(sdn.Condition{TraversedDevice: sdn.DeviceID(bridgeID(1))}, jump(99))}, nil), 1, "traversedDevice"},
 		{"a chain that may have been visited before the translation", labTopology(
 			[]sdn.Rule{when(fromUplink, jump(3)), nat(sdn.RuleDNAT, sdn.FlowContinue, target("10.1.0.5", "10.1.0.5", 0, 0)), jump(3)}, nil,
 			func(top *topology) { top.chain(3, drop()) }), 1, "flowAction"},
@@ -95,7 +99,7 @@ func TestChainsThatAreTooDeep(t *testing.T) {
 
 func TestCheckOfAChainThatNothingUses(t *testing.T) {
 	top := newTopology()
-	bad := top.chain(1, when(sdn.Condition{PortGroup: "00000000-0000-4000-8000-000000000001"}, accept()))
+	bad := top.chain(1, when(sdn.Condition{TraversedDevice: sdn.DeviceID(bridgeID(1))}, accept()))
 	require.ErrorIs(t, filter.Check(top, bad), sdn.ErrUnsupported)
 	for n, r := range []sdn.Rule{
 		when(sdn.Condition{Fragment: sdn.FragmentNonHeader}, drop()), when(sdn.Condition{MatchReturnFlow: true}, accept()), reject(), jump(7),

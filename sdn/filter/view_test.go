@@ -17,12 +17,16 @@ type topology struct {
 	chains  map[sdn.ChainID]sdn.Chain
 	rules   map[sdn.ChainID][]sdn.Rule
 	routes  map[sdn.RouterID][]sdn.Route
+
+	portGroups map[sdn.PortGroupID][]sdn.PortID
+	addrGroups map[sdn.IPAddrGroupID][]netip.Addr
 }
 
 func newTopology() *topology {
 	return &topology{
 		routers: map[sdn.RouterID]sdn.Router{}, bridges: map[sdn.BridgeID]sdn.Bridge{}, ports: map[sdn.PortID]sdn.Port{},
 		chains: map[sdn.ChainID]sdn.Chain{}, rules: map[sdn.ChainID][]sdn.Rule{}, routes: map[sdn.RouterID][]sdn.Route{},
+		portGroups: map[sdn.PortGroupID][]sdn.PortID{}, addrGroups: map[sdn.IPAddrGroupID][]netip.Addr{},
 	}
 }
 
@@ -61,7 +65,7 @@ func (t *topology) PortsOf(id sdn.DeviceID) []sdn.Port {
 func (t *topology) UsersOf(id sdn.ChainID) sdn.Users {
 	var u sdn.Users
 	for _, k := range keys(t.routers) {
-		if r := t.routers[k]; r.InboundFilter == id || r.OutboundFilter == id {
+		if r := t.routers[k]; r.InboundFilter == id || r.OutboundFilter == id || r.LocalRedirect == id || r.Forward == id {
 			u.Routers = append(u.Routers, k)
 		}
 	}
@@ -88,10 +92,12 @@ func id[T ~string](kind, n int) T {
 	return T(fmt.Sprintf("%02d%06d-0000-4000-8000-000000000000", kind, n))
 }
 
-func routerID(n int) sdn.RouterID { return id[sdn.RouterID](10, n) }
-func bridgeID(n int) sdn.BridgeID { return id[sdn.BridgeID](20, n) }
-func portID(n int) sdn.PortID     { return id[sdn.PortID](30, n) }
-func chainID(n int) sdn.ChainID   { return id[sdn.ChainID](40, n) }
+func routerID(n int) sdn.RouterID         { return id[sdn.RouterID](10, n) }
+func bridgeID(n int) sdn.BridgeID         { return id[sdn.BridgeID](20, n) }
+func portID(n int) sdn.PortID             { return id[sdn.PortID](30, n) }
+func portGroupID(n int) sdn.PortGroupID   { return id[sdn.PortGroupID](70, n) }
+func addrGroupID(n int) sdn.IPAddrGroupID { return id[sdn.IPAddrGroupID](80, n) }
+func chainID(n int) sdn.ChainID           { return id[sdn.ChainID](40, n) }
 
 // chain adds chain n with rules, whose IDs and positions it fills in.
 func (t *topology) chain(n int, rules ...sdn.Rule) sdn.ChainID {
@@ -191,12 +197,12 @@ func labTopology(in, out []sdn.Rule, chains ...func(*topology)) *topology {
 	return t
 }
 
-func (t *topology) HasPortGroup(sdn.PortGroupID) bool           { return false }
-func (t *topology) PortsInGroup(sdn.PortGroupID) []sdn.PortID   { return nil }
-func (t *topology) HasIPAddrGroup(sdn.IPAddrGroupID) bool       { return false }
-func (t *topology) AddrsInGroup(sdn.IPAddrGroupID) []netip.Addr { return nil }
-func (t *topology) ChainsNaming(string) []sdn.ChainID           { return nil }
-func (t *topology) MACPortsOf(sdn.BridgeID) []sdn.MACPort       { return nil }
-func (t *topology) IP4MACsOf(sdn.BridgeID) []sdn.IP4MAC         { return nil }
-func (t *topology) DHCPSubnetsOf(sdn.BridgeID) []sdn.DHCPSubnet { return nil }
-func (t *topology) DHCPHostsOf(sdn.BridgeID) []sdn.DHCPHost     { return nil }
+func (t *topology) HasPortGroup(g sdn.PortGroupID) bool           { _, ok := t.portGroups[g]; return ok }
+func (t *topology) PortsInGroup(g sdn.PortGroupID) []sdn.PortID   { return t.portGroups[g] }
+func (t *topology) HasIPAddrGroup(g sdn.IPAddrGroupID) bool       { _, ok := t.addrGroups[g]; return ok }
+func (t *topology) AddrsInGroup(g sdn.IPAddrGroupID) []netip.Addr { return t.addrGroups[g] }
+func (t *topology) ChainsNaming(string) []sdn.ChainID             { return nil }
+func (t *topology) MACPortsOf(sdn.BridgeID) []sdn.MACPort         { return nil }
+func (t *topology) IP4MACsOf(sdn.BridgeID) []sdn.IP4MAC           { return nil }
+func (t *topology) DHCPSubnetsOf(sdn.BridgeID) []sdn.DHCPSubnet   { return nil }
+func (t *topology) DHCPHostsOf(sdn.BridgeID) []sdn.DHCPHost       { return nil }

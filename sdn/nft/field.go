@@ -18,12 +18,15 @@ const (
 	EtherSrc  Field = "ether saddr"
 	EtherDst  Field = "ether daddr"
 	EtherType Field = "ether type"
+	VLANTag   Field = "@ll,112,16" // of a tagged frame: priority and VLAN ID
+	VLANType  Field = "@ll,128,16" // of a tagged frame: what the tag precedes
 
 	IPSrc      Field = "ip saddr"
 	IPDst      Field = "ip daddr"
 	IPProto    Field = "ip protocol"
 	IPTOS      Field = "@nh,8,8" // the whole TOS byte, DSCP and ECN
 	IPFragment Field = "ip frag-off"
+	IPLength   Field = "ip length"
 	IP6Src     Field = "ip6 saddr"
 	IP6Dst     Field = "ip6 daddr"
 
@@ -31,6 +34,10 @@ const (
 	DstPort  Field = "th dport"
 	ICMPType Field = "icmp type"
 	ICMPCode Field = "icmp code"
+
+	// Addresses of the packet that an ICMP error quotes.
+	QuotedSrc Field = "@th,160,32"
+	QuotedDst Field = "@th,192,32"
 
 	ARPOperation Field = "arp operation"
 	ARPSrcIP     Field = "arp saddr ip"

@@ -58,6 +58,9 @@ func loads() []fieldLoad {
 		{nft.EtherSrc, payload(link, 6, 6)},
 		{nft.EtherDst, payload(link, 0, 6)},
 		{nft.EtherType, payload(link, 12, 2)},
+		{nft.VLANTag, payload(link, 14, 2)},
+		{nft.VLANType, payload(link, 16, 2)},
+		{nft.IPLength, payload(network, 2, 2)},
 		{nft.IPSrc, payload(network, 12, 4)},
 		{nft.IPDst, payload(network, 16, 4)},
 		{nft.IPProto, payload(network, 9, 1)},
@@ -69,6 +72,8 @@ func loads() []fieldLoad {
 		{nft.DstPort, payload(trans, 2, 2)},
 		{nft.ICMPType, payload(trans, 0, 1)},
 		{nft.ICMPCode, payload(trans, 1, 1)},
+		{nft.QuotedSrc, payload(trans, 20, 4)},
+		{nft.QuotedDst, payload(trans, 24, 4)},
 		{nft.ARPSrcIP, payload(network, 14, 4)},
 		{nft.ARPDstIP, payload(network, 24, 4)},
 		// ARP operation and fragment offset stand at the same place; the

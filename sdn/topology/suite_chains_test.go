@@ -50,7 +50,7 @@ func testRefusedRules(t *testing.T, open opener) {
 		{"bad policy", sdn.Rule{Type: sdn.RuleDrop, Condition: sdn.Condition{Fragment: "some"}}, sdn.ErrInvalid, "fragmentPolicy"},
 		{"L4 ports of any fragment", sdn.Rule{Type: sdn.RuleDrop, Condition: sdn.Condition{Fragment: sdn.FragmentAny, TPDst: &sdn.PortRange{Start: 1, End: 1}}}, sdn.ErrInvalid, "fragmentPolicy"},
 		{"dynamic NAT of fragments", sdn.Rule{Type: sdn.RuleSNAT, FlowAction: sdn.FlowAccept, NATTargets: snat(), Condition: sdn.Condition{Fragment: sdn.FragmentHeader}}, sdn.ErrInvalid, "fragmentPolicy"},
-		{"what cannot be realised", sdn.Rule{Type: sdn.RuleDrop, Condition: sdn.Condition{PortGroup: "00000000-0000-4000-8000-000000000001"}}, sdn.ErrUnsupported, "portGroup"},
+		{"what cannot be realised", sdn.Rule{Type: sdn.RuleDrop, Condition: sdn.Condition{TraversedDevice: "00000000-0000-4000-8000-000000000001"}}, sdn.ErrUnsupported, "traversedDevice"},
 	}
 	for _, r := range refused {
 		t.Run(r.name, func(t *testing.T) {

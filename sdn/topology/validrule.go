@@ -3,7 +3,6 @@ package topology
 import (
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/moatnet/moat/sdn"
 )
@@ -11,6 +10,7 @@ import (
 const (
 	minEtherType = 0x0600
 	protoICMP    = 1
+	maxVLANTag   = 4095 // the tag has 12 bits
 )
 
 // maskForm is MidoNet's form of a MAC mask.
@@ -18,8 +18,8 @@ var maskForm = regexp.MustCompile(`^[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}\.[0-9a-fA-F]{
 
 // validRule checks a rule and fills in the position and the fragment policy.
 func validRule(r *sdn.Rule) error {
-	if names := unrealised(r.Condition); len(names) > 0 {
-		return refuse(sdn.ErrUnsupported, "Rules with %s are not supported.", strings.Join(names, ", "))
+	if r.Condition.TraversedDevice != "" {
+		return refuse(sdn.ErrUnsupported, "Rules with traversedDevice are not supported.")
 	}
 	var c checker
 	own(&c, &r.ID)
@@ -90,6 +90,13 @@ func (c *checker) condition(n *sdn.Condition) {
 	if n.Dst.IsValid() {
 		c.network(n.Dst, "nwDstAddress")
 	}
+	if n.ICMPDataSrc.IsValid() {
+		c.network(n.ICMPDataSrc, "icmpDataSrcIpAddress")
+	}
+	if n.ICMPDataDst.IsValid() {
+		c.network(n.ICMPDataDst, "icmpDataDstIpAddress")
+	}
+	c.optional(n.VLAN, 0, maxVLANTag, "vlan")
 	icmp := n.Proto != nil && *n.Proto == protoICMP
 	c.ports(n.TPSrc, icmp, "tpSrc")
 	c.ports(n.TPDst, icmp, "tpDst")
@@ -164,31 +171,4 @@ func clonePointer[T any](p *T) *T {
 	}
 	v := *p
 	return &v
-}
-
-// unrealised names the conditions that are set and that no engine realises. An
-// inverse alone changes nothing.
-func unrealised(n sdn.Condition) []string {
-	var names []string
-	for _, p := range []struct {
-		name string
-		set  bool
-	}{
-		{"portGroup", n.PortGroup != ""},
-		{"inPortGroup", n.InPortGroup != ""},
-		{"outPortGroup", n.OutPortGroup != ""},
-		{"ipAddrGroupSrc", n.SrcGroup != ""},
-		{"ipAddrGroupDst", n.DstGroup != ""},
-		{"traversedDevice", n.TraversedDevice != ""},
-		{"noVlan", n.NoVLAN},
-		{"vlan", n.VLAN != nil && *n.VLAN != 0},
-		{"icmpDataSrcIpAddress", n.ICMPDataSrc.IsValid()},
-		{"icmpDataDstIpAddress", n.ICMPDataDst.IsValid()},
-		{"matchNwDstRewritten", n.DstRewritten},
-	} {
-		if p.set {
-			names = append(names, p.name)
-		}
-	}
-	return names
 }

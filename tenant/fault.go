@@ -37,7 +37,7 @@ type class struct {
 func classes() []class {
 	return []class{
 		{ipam.ErrExhausted, CodePoolExhausted, "delete pods or tenants that are not needed, or set up the installation with a larger pool"},
-		{ipam.ErrInUse, CodeTenantDenied, "delete its pods first, or delete it by force"},
+		{ipam.ErrInUse, CodeTenantDenied, "delete its pods first, or cut them off: moat tenant delete NAME --force"},
 		{sdn.ErrUnauthorized, CodeSDNRefused, "check user and password of the SDN API"},
 		{sdn.ErrForbidden, CodeSDNRefused, "the SDN's user must be an administrator"},
 		{sdn.ErrInvalid, CodeSDNRefused, "the SDN does not take this input"},

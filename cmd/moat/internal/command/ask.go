@@ -65,8 +65,7 @@ func printStatus(w io.Writer, st control.Status) error {
 
 func (e *env) tenant() *cobra.Command {
 	cmd := &cobra.Command{Use: "tenant", Short: "Make, show and remove tenants' networks"}
-	var format string
-	cmd.PersistentFlags().StringVarP(&format, "output", "o", "text", "text or json")
+	format := output(cmd.PersistentFlags(), "text", "json")
 	one := func(use, short string, f func(context.Context, control.Operations, string) (control.Tenant, error)) *cobra.Command {
 		return &cobra.Command{Use: use + " NAME", Short: short, Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 			return e.operations(cmd.Context(), func(ops control.Operations) error {
@@ -74,7 +73,7 @@ func (e *env) tenant() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printAs(cmd.OutOrStdout(), format, t, func(w io.Writer) error { return tenantTable(w, t) })
+				return printAs(cmd.OutOrStdout(), *format, t, func(w io.Writer) error { return tenantTable(w, t) })
 			})
 		}}
 	}
@@ -84,21 +83,28 @@ func (e *env) tenant() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printAs(cmd.OutOrStdout(), format, ts, func(w io.Writer) error { return tenantTable(w, ts...) })
+			return printAs(cmd.OutOrStdout(), *format, ts, func(w io.Writer) error { return tenantTable(w, ts...) })
 		})
 	}}
-	remove := &cobra.Command{Use: "delete NAME", Short: "Remove a tenant's network; no pod may be attached", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		return e.operations(cmd.Context(), func(ops control.Operations) error {
-			return ops.DeleteTenant(cmd.Context(), args[0])
-		})
-	}}
-	cmd.AddCommand(list, remove,
+	cmd.AddCommand(list, e.deleteTenant(),
 		one("create", "Make a tenant's network, or leave it as it is", func(ctx context.Context, ops control.Operations, name string) (control.Tenant, error) {
 			return ops.CreateTenant(ctx, name)
 		}),
 		one("show", "Show a tenant", func(ctx context.Context, ops control.Operations, name string) (control.Tenant, error) {
 			return ops.Tenant(ctx, name)
 		}))
+	return cmd
+}
+
+func (e *env) deleteTenant() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{Use: "delete NAME", Short: "Remove a tenant's network; no pod may be attached", Args: cobra.ExactArgs(1)}
+	cmd.Flags().BoolVar(&force, "force", false, "even while pods are attached: they are cut off first")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return e.operations(cmd.Context(), func(ops control.Operations) error {
+			return ops.DeleteTenant(cmd.Context(), args[0], force)
+		})
+	}
 	return cmd
 }
 
@@ -117,8 +123,7 @@ func tenantTable(w io.Writer, ts ...control.Tenant) error {
 
 func (e *env) provider() *cobra.Command {
 	cmd := &cobra.Command{Use: "provider", Short: "Make and show the provider router and its uplink"}
-	var format string
-	cmd.PersistentFlags().StringVarP(&format, "output", "o", "text", "text or json")
+	format := output(cmd.PersistentFlags(), "text", "json")
 	sub := func(use, short string, f func(control.Operations, context.Context) (control.Provider, error)) *cobra.Command {
 		return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 			return e.operations(cmd.Context(), func(ops control.Operations) error {
@@ -126,7 +131,7 @@ func (e *env) provider() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printAs(cmd.OutOrStdout(), format, p, func(w io.Writer) error {
+				return printAs(cmd.OutOrStdout(), *format, p, func(w io.Writer) error {
 					_, err := fmt.Fprintf(w, "router  %s\nport    %s\naddress %s\ngateway %s\n", p.Router, p.Port, p.Address, p.Gateway)
 					return err
 				})
@@ -139,16 +144,19 @@ func (e *env) provider() *cobra.Command {
 }
 
 func (e *env) topology() *cobra.Command {
-	var format string
 	cmd := &cobra.Command{Use: "topology [TENANT]", Short: "Show routers, bridges, ports, links and rules", Args: cobra.MaximumNArgs(1)}
-	cmd.Flags().StringVarP(&format, "output", "o", "tree", "tree or json")
+	format := output(cmd.Flags(), "tree", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return e.operations(cmd.Context(), func(ops control.Operations) error {
 			t, err := ops.Topology(cmd.Context(), strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
-			return printAs(cmd.OutOrStdout(), format, t, t.Tree)
+			shown, err := t.Printable()
+			if err != nil {
+				return err
+			}
+			return printAs(cmd.OutOrStdout(), *format, shown, t.Tree)
 		})
 	}
 	return cmd

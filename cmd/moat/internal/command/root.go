@@ -18,6 +18,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root := &cobra.Command{
 		Use:           "moat",
 		Short:         "A network of its own for every Kubernetes namespace",
+		Version:       node.Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -27,7 +28,8 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	e := &env{flags: config.AddFlags(root.PersistentFlags()), stderr: stderr}
 	root.AddCommand(e.daemons()...)
-	root.AddCommand(e.cni(), e.status(), e.tenant(), e.provider(), e.topology(), e.down())
+	root.AddCommand(e.cni(), e.status(), e.tenant(), e.provider(), e.topology(), e.down(), version())
+	plainly(root)
 	return root.ExecuteContext(ctx)
 }
 

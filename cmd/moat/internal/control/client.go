@@ -99,8 +99,8 @@ func (c *Client) CreateTenant(ctx context.Context, name string) (Tenant, error) 
 }
 
 // DeleteTenant implements Operations.
-func (c *Client) DeleteTenant(ctx context.Context, name string) error {
-	_, err := call[any](ctx, c, http.MethodDelete, "/tenants/"+url.PathEscape(name))
+func (c *Client) DeleteTenant(ctx context.Context, name string, force bool) error {
+	_, err := call[any](ctx, c, http.MethodDelete, "/tenants/"+url.PathEscape(name)+"?force="+strconv.FormatBool(force))
 	return err
 }
 

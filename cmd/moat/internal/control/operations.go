@@ -16,8 +16,9 @@ type Operations interface {
 	Tenant(ctx context.Context, name string) (Tenant, error)
 	// CreateTenant makes a tenant's network or leaves it as it is.
 	CreateTenant(ctx context.Context, name string) (Tenant, error)
-	// DeleteTenant is ErrInUse while pods are attached.
-	DeleteTenant(ctx context.Context, name string) error
+	// DeleteTenant is ErrInUse while pods are attached, unless forced: then they
+	// are detached first.
+	DeleteTenant(ctx context.Context, name string, force bool) error
 	// Provider is ErrNotFound where none was made.
 	Provider(ctx context.Context) (Provider, error)
 	// CreateProvider makes the provider router or leaves it as it is.

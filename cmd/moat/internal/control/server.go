@@ -40,7 +40,7 @@ func handler(ops Operations) http.Handler {
 		return ops.CreateTenant(r.Context(), r.PathValue("name"))
 	}))
 	mux.HandleFunc("DELETE /tenants/{name}", reply(func(r *http.Request) (any, error) {
-		return nil, ops.DeleteTenant(r.Context(), r.PathValue("name"))
+		return nil, ops.DeleteTenant(r.Context(), r.PathValue("name"), forced(r))
 	}))
 	mux.HandleFunc("GET /provider", reply(func(r *http.Request) (any, error) { return ops.Provider(r.Context()) }))
 	mux.HandleFunc("PUT /provider", reply(func(r *http.Request) (any, error) { return ops.CreateProvider(r.Context()) }))
@@ -48,10 +48,12 @@ func handler(ops Operations) http.Handler {
 		return ops.Topology(r.Context(), r.URL.Query().Get("tenant"))
 	}))
 	mux.HandleFunc("DELETE /{$}", reply(func(r *http.Request) (any, error) {
-		return nil, ops.TakeDown(r.Context(), r.URL.Query().Get("force") == "true")
+		return nil, ops.TakeDown(r.Context(), forced(r))
 	}))
 	return mux
 }
+
+func forced(r *http.Request) bool { return r.URL.Query().Get("force") == "true" }
 
 type failure struct {
 	Error string `json:"error"`

@@ -18,8 +18,8 @@ import (
 	"github.com/moatnet/moat/sdn/dataplane"
 )
 
-// version of the daemon and its plugins.
-const version = "0.1.0"
+// Version of the daemon and its plugins.
+const Version = "0.1.0"
 
 // downPatience bounds what taking down waits for.
 const downPatience = 2 * time.Minute
@@ -50,7 +50,7 @@ var _ control.Operations = (*daemon)(nil)
 // Status implements control.Operations.
 func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	st := control.Status{
-		Ready: d.ready.Load(), Installation: d.plan.ID, Name: d.plan.Name, Version: version,
+		Ready: d.ready.Load(), Installation: d.plan.ID, Name: d.plan.Name, Version: Version,
 		Listen: d.cfg.Listen, Etcd: d.store.where,
 	}
 	if !st.Ready {
@@ -83,8 +83,8 @@ func (d *daemon) CreateTenant(ctx context.Context, name string) (control.Tenant,
 }
 
 // DeleteTenant implements control.Operations.
-func (d *daemon) DeleteTenant(ctx context.Context, name string) error {
-	_, err := change(d, func() (any, error) { return nil, d.operations.DeleteTenant(ctx, name) })
+func (d *daemon) DeleteTenant(ctx context.Context, name string, force bool) error {
+	_, err := change(d, func() (any, error) { return nil, d.operations.DeleteTenant(ctx, name, force) })
 	return err
 }
 

@@ -37,7 +37,7 @@ type direct struct {
 
 // Status implements control.Operations.
 func (d direct) Status(ctx context.Context) (control.Status, error) {
-	st := control.Status{Ready: true, Installation: d.plan.ID, Name: d.plan.Name, Version: version,
+	st := control.Status{Ready: true, Installation: d.plan.ID, Name: d.plan.Name, Version: Version,
 		Listen: d.cfg.Endpoint.URLs[0], Etcd: d.store.where}
 	check := d.manager.Status
 	if d.host == "" {

@@ -58,8 +58,8 @@ func (o operations) CreateTenant(ctx context.Context, name string) (control.Tena
 }
 
 // DeleteTenant implements control.Operations.
-func (o operations) DeleteTenant(ctx context.Context, name string) error {
-	err := o.manager.DeleteTenant(ctx, sdn.TenantID(name), false)
+func (o operations) DeleteTenant(ctx context.Context, name string, force bool) error {
+	err := o.manager.DeleteTenant(ctx, sdn.TenantID(name), force)
 	if errors.Is(err, ipam.ErrInUse) {
 		return fmt.Errorf("%w: %w", control.ErrInUse, err)
 	}

@@ -87,6 +87,11 @@ func (s *meteredSpace) Routes() ([]rtnl.Route, error) {
 	return out, firstOf(s.meter.count("Routes", s.name, 1), err)
 }
 
+func (s *meteredSpace) Rules() ([]rtnl.Rule, error) {
+	out, err := s.Space.Rules()
+	return out, firstOf(s.meter.count("Rules", s.name, 1), err)
+}
+
 func (s *meteredSpace) Write(batch []rtnl.Request) error {
 	if len(batch) == 0 {
 		return nil

@@ -22,7 +22,7 @@ const eventBuffer = 8 << 20
 // Events implements Kernel. One socket per protocol, in the host's namespace,
 // hears all namespaces that have an ID there (NETLINK_LISTEN_ALL_NSID).
 func (k *Linux) Events(ctx context.Context, f func(Event)) error {
-	routes, err := k.subscribe(unix.NETLINK_ROUTE, routeSieve(), unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE)
+	routes, err := k.subscribe(unix.NETLINK_ROUTE, routeSieve(), unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_NEIGH)
 	if err != nil {
 		return err
 	}
@@ -157,8 +157,13 @@ func routeEvent(kind uint16, data []byte) (Event, bool) {
 			return Event{Kind: LinkGone, Link: l}, true
 		}
 		return Event{Kind: LinkSeen, Link: l}, true
-	case unix.RTM_DELADDR, unix.RTM_DELROUTE:
+	case unix.RTM_DELADDR, unix.RTM_DELROUTE, unix.RTM_DELRULE:
 		return Event{Kind: StateGone}, true
+	case unix.RTM_DELNEIGH:
+		// Of those that come and go by themselves nobody speaks here, only of
+		// static entries of bridges.
+		static := len(data) >= unix.SizeofNdMsg && data[0] == unix.AF_BRIDGE && binary.NativeEndian.Uint16(data[8:]) == unix.NUD_NOARP
+		return Event{Kind: StateGone}, static
 	}
 	return Event{}, false
 }

@@ -40,8 +40,11 @@ type Space interface {
 	Links() ([]rtnl.Link, error)
 	Link(name string) (rtnl.Link, bool, error)
 	Addresses() ([]rtnl.Address, error)
+	// Routes lists the routes of all tables; on the host those of the main one.
 	Routes() ([]rtnl.Route, error)
-	// Write applies changes of links, addresses and routes in one datagram.
+	// Rules lists the policy rules; on the host none is Moat's, and none listed.
+	Rules() ([]rtnl.Rule, error)
+	// Write applies changes of links, addresses, routes and neighbours in one datagram.
 	Write(batch []rtnl.Request) error
 
 	// Sysctls reads the values of keys; a key that has no file is left out.
@@ -81,6 +84,6 @@ const (
 	LinkSeen                    // made or changed
 	LinkGone                    // deleted, or moved away
 	Committed                   // a transaction of nftables
-	StateGone                   // an address or a route was deleted
+	StateGone                   // an address, a route, a policy rule or a static entry of a bridge was deleted
 	EventsLost                  // the kernel dropped events; look at everything
 )

@@ -43,9 +43,70 @@ func (j *job) addresses() error {
 	return j.space.open.Write(batch)
 }
 
-// routes makes the routes whose interfaces are there and up, and removes the
-// others of Moat's.
-func (j *job) routes() error {
+// routing makes the routes whose interfaces are there and up and the policy
+// rules, and removes the others of Moat's. A rule is there only while its table
+// is whole.
+func (j *job) routing() error {
+	fresh, stale, err := j.rules()
+	if err != nil {
+		return err
+	}
+	routes, err := j.routes()
+	if err != nil {
+		return err
+	}
+	batch := slices.Concat(stale, routes, fresh)
+	j.report.Routes += len(batch)
+	return j.space.open.Write(batch)
+}
+
+// rules are the changes of the policy rules: those that are missing, and those
+// that are wanted no more.
+func (j *job) rules() (fresh, stale []rtnl.Request, err error) {
+	want := make(map[plan.PolicyRule]bool, len(j.want.Rules))
+	for _, r := range j.want.Rules {
+		want[r] = true
+		if j.space.seen.rules[r] {
+			continue
+		}
+		q, err := rtnl.AddRule(kernelRule(r))
+		if err != nil {
+			return nil, nil, err
+		}
+		fresh = append(fresh, q)
+		j.space.seen.rules[r] = true
+	}
+	for r := range j.space.seen.rules {
+		if want[r] {
+			continue
+		}
+		q, err := rtnl.DelRule(kernelRule(r))
+		if err != nil {
+			return nil, nil, err
+		}
+		stale = append(stale, q)
+		delete(j.space.seen.rules, r)
+	}
+	return fresh, stale, nil
+}
+
+func kernelRule(r plan.PolicyRule) rtnl.Rule {
+	return rtnl.Rule{Src: r.Src, Table: r.Table, Priority: r.Priority, Protocol: plan.RouteProtocol}
+}
+
+// ownRules are the rules of Moat's.
+func ownRules(rules []rtnl.Rule) map[plan.PolicyRule]bool {
+	out := make(map[plan.PolicyRule]bool)
+	for _, r := range rules {
+		if r.Protocol == plan.RouteProtocol {
+			out[plan.PolicyRule{Src: r.Src, Table: r.Table, Priority: r.Priority}] = true
+		}
+	}
+	return out
+}
+
+// routes are the changes of the routes.
+func (j *job) routes() ([]rtnl.Request, error) {
 	var batch []rtnl.Request
 	want := make(map[plan.Key]bool, len(j.want.Routes))
 	for _, r := range j.want.Routes {
@@ -64,7 +125,7 @@ func (j *job) routes() error {
 		}
 		q, err := put(j.kernelRoute(r))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		batch = append(batch, q)
 		j.space.seen.routes[r.Key()] = r
@@ -75,13 +136,12 @@ func (j *job) routes() error {
 		}
 		q, err := rtnl.DelRoute(j.kernelRoute(r))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		batch = append(batch, q)
 		delete(j.space.seen.routes, k)
 	}
-	j.report.Routes += len(batch)
-	return j.space.open.Write(batch)
+	return batch, nil
 }
 
 // passable is the route without the hops whose interface is missing or down;
@@ -104,15 +164,15 @@ var routeTypes = map[plan.RouteType]uint8{
 }
 
 func (j *job) kernelRoute(r plan.Route) rtnl.Route {
-	out := rtnl.Route{Type: routeTypes[r.Type], Protocol: plan.RouteProtocol, Dst: r.Dst, Metric: r.Metric}
+	out := rtnl.Route{Table: r.Table, Type: routeTypes[r.Type], Protocol: plan.RouteProtocol, Dst: r.Dst, Metric: r.Metric}
 	for _, h := range r.Hops {
 		out.Hops = append(out.Hops, rtnl.Hop{Index: j.space.seen.links[h.Dev].Index, Via: h.Via})
 	}
 	return out
 }
 
-// ownRoutes are the routes of Moat's among those of the main table: by their
-// protocol, and on the host by their interface too.
+// ownRoutes are the routes of Moat's: by their protocol, and on the host by their
+// interface too.
 func ownRoutes(routes []rtnl.Route, names map[int]string, own func(dev string) bool) map[plan.Key]plan.Route {
 	out := make(map[plan.Key]plan.Route)
 	for _, r := range routes {
@@ -129,7 +189,7 @@ func ownRoutes(routes []rtnl.Route, names map[int]string, own func(dev string) b
 }
 
 func readRoute(r rtnl.Route, names map[int]string) (plan.Route, error) {
-	o := plan.Route{Dst: r.Dst, Metric: r.Metric}
+	o := plan.Route{Table: r.Table, Dst: r.Dst, Metric: r.Metric}
 	for t, n := range routeTypes {
 		if n == r.Type {
 			o.Type = t

@@ -99,6 +99,22 @@ func (s *linuxSpace) Close() error {
 
 func (s *linuxSpace) Write(batch []rtnl.Request) error { return s.Apply(batch) }
 
+// Routes implements Space.
+func (s *linuxSpace) Routes() ([]rtnl.Route, error) {
+	if s.host {
+		return s.Conn.Routes()
+	}
+	return s.AllRoutes()
+}
+
+// Rules implements Space.
+func (s *linuxSpace) Rules() ([]rtnl.Rule, error) {
+	if s.host {
+		return nil, nil
+	}
+	return s.Conn.Rules()
+}
+
 func (s *linuxSpace) Sysctls(keys []string) (out map[string]string, err error) {
 	err = inside(s.ns, func() (err error) {
 		out, err = readSysctls(keys)

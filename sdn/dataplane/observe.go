@@ -92,6 +92,9 @@ func (e *Engine) describe(s *space, all []*space) (plan.Namespace, error) {
 	for _, r := range s.seen.routes {
 		n.Routes = append(n.Routes, r)
 	}
+	for r := range s.seen.rules {
+		n.Rules = append(n.Rules, r)
+	}
 	n.Sort()
 	return n, nil
 }

@@ -10,23 +10,30 @@ import (
 // Offsets in a netlink message, in bytes.
 const (
 	typeAt   = 4
-	familyAt = unix.SizeofNlMsghdr // of a message about links
+	familyAt = unix.SizeofNlMsghdr     // of a message about links or neighbours
+	stateAt  = unix.SizeofNlMsghdr + 8 // of a message about neighbours
 )
 
 // routeSieve lets pass what routeEvent understands, so that nothing wakes up for
 // the rest: the kernel announces each change in a message of its own.
 func routeSieve() []unix.SockFilter {
-	const accept, refuse, family = 8, 7, 5 // lines
+	const accept, refuse, family = 14, 13, 11 // lines
 	return []unix.SockFilter{
-		0: {Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: typeAt},
-		1: when(unix.RTM_DELADDR, 1, accept),
-		2: when(unix.RTM_DELROUTE, 2, accept),
-		3: when(unix.RTM_NEWLINK, 3, family),
-		4: {Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: wire(unix.RTM_DELLINK), Jf: refuse - 5},
-		5: {Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: familyAt},
-		6: {Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.AF_UNSPEC, Jt: accept - 7},
-		7: {Code: unix.BPF_RET | unix.BPF_K},
-		8: {Code: unix.BPF_RET | unix.BPF_K, K: ^uint32(0)},
+		0:  {Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: typeAt},
+		1:  when(unix.RTM_DELADDR, 1, accept),
+		2:  when(unix.RTM_DELROUTE, 2, accept),
+		3:  when(unix.RTM_DELRULE, 3, accept),
+		4:  when(unix.RTM_NEWLINK, 4, family),
+		5:  when(unix.RTM_DELLINK, 5, family),
+		6:  {Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: wire(unix.RTM_DELNEIGH), Jf: refuse - 7},
+		7:  {Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: familyAt},
+		8:  {Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.AF_BRIDGE, Jf: refuse - 9},
+		9:  {Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: stateAt},
+		10: {Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: wire(unix.NUD_NOARP), Jt: accept - 11, Jf: refuse - 11},
+		11: {Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: familyAt},
+		12: {Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.AF_UNSPEC, Jt: accept - 13},
+		13: {Code: unix.BPF_RET | unix.BPF_K},
+		14: {Code: unix.BPF_RET | unix.BPF_K, K: ^uint32(0)},
 	}
 }
 

@@ -47,6 +47,7 @@ type picture struct {
 	links     map[string]rtnl.Link
 	addresses map[plan.Address]bool
 	routes    map[plan.Key]plan.Route
+	rules     map[plan.PolicyRule]bool
 	sysctls   map[string]string
 	tables    []nft.Table
 }
@@ -113,6 +114,11 @@ func (s *space) observe(ctx context.Context, keys []string, stamped func(string)
 		return err
 	}
 	p.routes = ownRoutes(routes, names, func(dev string) bool { return s.name != "" || stamped(p.links[dev].Alias) })
+	rules, err := s.open.Rules()
+	if err != nil {
+		return err
+	}
+	p.rules = ownRules(rules)
 	if p.sysctls, err = s.open.Sysctls(keys); err != nil {
 		return err
 	}

@@ -88,8 +88,11 @@ func CheckPort(p sdn.Port) error {
 // CheckRoute returns an error that wraps sdn.ErrUnsupported for a route that
 // the kernel engine cannot realise.
 func CheckRoute(r sdn.Route) error {
-	if r.Src.IsValid() && r.Src.Bits() != 0 {
-		return fmt.Errorf("route %s: srcNetworkAddr %s: a route that matches the source: %w", r.ID, r.Src, sdn.ErrUnsupported)
+	if r.Src.IsValid() && !r.Src.Addr().Is4() {
+		return fmt.Errorf("route %s: srcNetworkAddr %s: not IPv4: %w", r.ID, r.Src, sdn.ErrUnsupported)
+	}
+	if r.Type == sdn.RouteLocal && matchesSource(r) {
+		return fmt.Errorf("route %s: srcNetworkAddr %s: a Local route that matches the source: %w", r.ID, r.Src, sdn.ErrUnsupported)
 	}
 	if !r.Dst.IsValid() || !r.Dst.Addr().Is4() {
 		return fmt.Errorf("route %s: dstNetworkAddr %s: not IPv4: %w", r.ID, r.Dst, sdn.ErrUnsupported)

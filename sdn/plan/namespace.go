@@ -18,6 +18,7 @@ type Namespace struct {
 	Links     []Link
 	Addresses []Address
 	Routes    []Route
+	Rules     []PolicyRule
 	Tables    []nft.Table
 
 	// Unrealised says, for a reader, which objects were left out and why.
@@ -78,8 +79,9 @@ const (
 	Local     RouteType = "local"     // delivers to the router itself
 )
 
-// Route is a route of the main table.
+// Route is a route of the namespace.
 type Route struct {
+	Table  int // 0: the main table
 	Type   RouteType
 	Dst    netip.Prefix
 	Metric int
@@ -92,18 +94,26 @@ type Hop struct {
 	Dev string
 }
 
-// Key identifies a route in its table.
+// Key identifies a route in its namespace.
 type Key struct {
+	Table  int
 	Dst    netip.Prefix
 	Metric int
 }
 
 // Key is what no two routes of a namespace share.
-func (r Route) Key() Key { return Key{Dst: r.Dst, Metric: r.Metric} }
+func (r Route) Key() Key { return Key{Table: r.Table, Dst: r.Dst, Metric: r.Metric} }
 
 // Equal compares all of two routes.
 func (r Route) Equal(o Route) bool {
 	return r.Type == o.Type && r.Key() == o.Key() && slices.Equal(r.Hops, o.Hops)
+}
+
+// PolicyRule sends the route lookups of packets with a source to a table.
+type PolicyRule struct {
+	Src      netip.Prefix
+	Table    int
+	Priority int // lower is asked first; longer prefixes have lower ones
 }
 
 // Link returns the link of that name.
@@ -130,7 +140,10 @@ func (n *Namespace) Sort() {
 		slices.SortFunc(r.Hops, func(a, b Hop) int { return cmp.Or(cmp.Compare(a.Dev, b.Dev), a.Via.Compare(b.Via)) })
 	}
 	slices.SortFunc(n.Routes, func(a, b Route) int {
-		return cmp.Or(a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()), cmp.Compare(a.Metric, b.Metric))
+		return cmp.Or(cmp.Compare(a.Table, b.Table), a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()), cmp.Compare(a.Metric, b.Metric))
+	})
+	slices.SortFunc(n.Rules, func(a, b PolicyRule) int {
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), a.Src.Addr().Compare(b.Src.Addr()))
 	})
 	slices.SortFunc(n.Tables, func(a, b nft.Table) int {
 		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Name, b.Name))
@@ -144,6 +157,7 @@ func (n *Namespace) add(o Namespace) {
 	n.Links = append(n.Links, o.Links...)
 	n.Addresses = append(n.Addresses, o.Addresses...)
 	n.Routes = append(n.Routes, o.Routes...)
+	n.Rules = append(n.Rules, o.Rules...)
 	n.Tables = append(n.Tables, o.Tables...)
 	n.Unrealised = append(n.Unrealised, o.Unrealised...)
 }

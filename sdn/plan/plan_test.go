@@ -26,7 +26,9 @@ func TestWhatTheKernelCannotDoIsRefused(t *testing.T) {
 	dst := prefix("192.0.2.0/24")
 	require.NoError(t, plan.CheckRoute(sdn.Route{Src: prefix("0.0.0.0/0"), Dst: dst}))
 	require.NoError(t, plan.CheckRoute(sdn.Route{Dst: dst}))
-	require.ErrorIs(t, plan.CheckRoute(sdn.Route{Src: prefix("10.0.0.0/8"), Dst: dst}), sdn.ErrUnsupported)
+	require.NoError(t, plan.CheckRoute(sdn.Route{Src: prefix("10.0.0.0/8"), Dst: dst}))
+	require.ErrorIs(t, plan.CheckRoute(sdn.Route{Src: prefix("2001:db8::/32"), Dst: dst}), sdn.ErrUnsupported)
+	require.ErrorIs(t, plan.CheckRoute(sdn.Route{Type: sdn.RouteLocal, Src: prefix("10.0.0.0/8"), Dst: dst}), sdn.ErrUnsupported)
 	require.ErrorIs(t, plan.CheckRoute(sdn.Route{Dst: prefix("2001:db8::/32")}), sdn.ErrUnsupported)
 	require.NoError(t, plan.CheckPort(sdn.Port{}))
 	require.ErrorIs(t, plan.CheckPort(sdn.Port{VLAN: 5}), sdn.ErrUnsupported)
@@ -36,13 +38,14 @@ func TestWhatTheKernelCannotDoIsRefused(t *testing.T) {
 func TestUnrealisedObjectsAreNamedAndLeftOut(t *testing.T) {
 	topo := handmade(t)
 	_, err := topo.CreateRoute(t.Context(), sdn.Route{
-		Router: router, Type: sdn.RouteBlackHole, Src: prefix("10.128.0.0/24"), Dst: prefix("192.0.2.0/24"),
+		Router: router, Type: sdn.RouteLocal, Src: prefix("10.128.0.0/24"), Dst: prefix("192.0.2.0/24"), NextHopPort: gateway,
 	})
 	require.NoError(t, err)
 	n := home(t, topo, sdn.DeviceID(router))
 	require.Len(t, n.Unrealised, 1)
 	require.Contains(t, n.Unrealised[0], "srcNetworkAddr 10.128.0.0/24")
 	require.Contains(t, n.String(), "# not realised: route ")
+	require.Empty(t, n.Rules)
 	for _, r := range n.Routes {
 		require.NotEqual(t, prefix("192.0.2.0/24"), r.Dst)
 	}

@@ -28,6 +28,9 @@ func (n Namespace) String() string {
 	for _, r := range n.Routes {
 		p.line("%s route add %s", p.ip, r)
 	}
+	for _, r := range n.Rules {
+		p.line("%s rule add from %s lookup %d priority %d protocol %d", p.ip, r.Src, r.Table, r.Priority, RouteProtocol)
+	}
 	if len(n.Tables) > 0 {
 		p.line("%snft -f - <<EOF\n%sEOF", p.in, nft.Print(n.Tables))
 	}
@@ -114,6 +117,9 @@ func (r Route) String() string {
 		b.WriteString(" scope link")
 	}
 	fmt.Fprintf(b, " proto %d metric %d", RouteProtocol, r.Metric)
+	if r.Table != 0 {
+		fmt.Fprintf(b, " table %d", r.Table)
+	}
 	if len(r.Hops) > 1 {
 		for _, h := range r.Hops {
 			b.WriteString(" nexthop" + hop(h))

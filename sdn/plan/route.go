@@ -1,13 +1,15 @@
 package plan
 
 import (
+	"net/netip"
+
 	"github.com/moatnet/moat/sdn"
 )
 
 // addRoutes plans the router's routes. Those of a router that is down stay: its
 // filters refuse everything, and the refusals need a way back.
 func (n *Namespace) addRoutes(v sdn.View, c Config, r sdn.Router) {
-	byKey := make(map[Key]int)
+	t := tables{at: make(map[Key]int), sources: sourcesOf(v.RoutesOf(r.ID))}
 	for _, rt := range v.RoutesOf(r.ID) {
 		if err := CheckRoute(rt); err != nil {
 			n.Unrealised = append(n.Unrealised, err.Error())
@@ -17,13 +19,41 @@ func (n *Namespace) addRoutes(v sdn.View, c Config, r sdn.Router) {
 		if !ok || n.holds(kr) {
 			continue
 		}
-		at, taken := byKey[kr.Key()]
-		if !taken {
-			byKey[kr.Key()] = len(n.Routes)
-			n.Routes = append(n.Routes, kr)
+		if matchesSource(rt) {
+			t.addFor(kr, rt.Src.Masked())
 			continue
 		}
-		n.Routes[at] = merge(n.Routes[at], kr)
+		t.add(kr)
+		t.addFor(kr, anySource)
+	}
+	n.Routes = t.routes
+	n.Rules = t.sources.rules()
+}
+
+// tables collects the routes of a namespace, those of equal key joined.
+type tables struct {
+	routes  []Route
+	at      map[Key]int // in routes
+	sources sources
+}
+
+func (t *tables) add(r Route) {
+	at, taken := t.at[r.Key()]
+	if taken {
+		t.routes[at] = merge(t.routes[at], r)
+		return
+	}
+	t.at[r.Key()] = len(t.routes)
+	t.routes = append(t.routes, r)
+}
+
+// addFor adds a route to the table of each source prefix that lies in src.
+func (t *tables) addFor(r Route, src netip.Prefix) {
+	for _, s := range t.sources {
+		if src.Bits() <= s.prefix.Bits() && src.Contains(s.prefix.Addr()) {
+			r.Table = s.table
+			t.add(r)
+		}
 	}
 }
 

@@ -37,6 +37,9 @@ func stackSysctls(router bool) []Sysctl {
 		// A router's routes need not be symmetric, and its chains decide on spoofing.
 		{Key: "net/ipv4/conf/all/rp_filter", Value: "0"},
 		{Key: "net/ipv4/conf/default/rp_filter", Value: "0"},
+		// Nor is it looked up whether a packet's source could be reached: with rules
+		// by source the kernel would, and drop what only a refusing route leads to.
+		{Key: "net/ipv4/conf/all/accept_local", Value: "1"},
 		// A port answers ARP for its own address only, and only to its own subnet.
 		{Key: "net/ipv4/conf/all/arp_ignore", Value: "2"},
 		// It asks with its own address too, whatever the packet's source is: the
@@ -51,8 +54,11 @@ func stackSysctls(router bool) []Sysctl {
 		{Key: "net/ipv4/conf/all/drop_unicast_in_l2_multicast", Value: "1"},
 		// ICMP errors carry the address of the port that the packet came in by.
 		{Key: "net/ipv4/icmp_errors_use_inbound_ifaddr", Value: "1"},
-		// Routes of equal weight share flows by addresses and ports.
-		{Key: "net/ipv4/fib_multipath_hash_policy", Value: "1", Optional: true},
+		// Routes of equal weight share flows by addresses, protocol and ports, and
+		// by these alone: what a sender's kernel on this machine calls a flow may
+		// change within a connection.
+		{Key: "net/ipv4/fib_multipath_hash_fields", Value: "55", Optional: true},
+		{Key: "net/ipv4/fib_multipath_hash_policy", Value: "3", Optional: true},
 		{Key: "net/ipv6/conf/all/disable_ipv6", Value: "1", Optional: true},
 		{Key: "net/ipv6/conf/default/disable_ipv6", Value: "1", Optional: true},
 	}

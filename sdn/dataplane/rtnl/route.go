@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Route is an IPv4 route of the main table.
+// Route is an IPv4 route.
 type Route struct {
+	Table    int   // 0: the main table
 	Type     uint8 // RTN_UNICAST, ...
 	Protocol uint8
 	Dst      netip.Prefix
@@ -30,9 +31,14 @@ type Hop struct {
 const sizeofRtmsg = unix.SizeofRtMsg
 
 // Routes lists the routes of the main table.
-func (c *Conn) Routes() ([]Route, error) {
+func (c *Conn) Routes() ([]Route, error) { return c.routes(unix.RT_TABLE_MAIN) }
+
+// AllRoutes lists the routes of all tables.
+func (c *Conn) AllRoutes() ([]Route, error) { return c.routes(unix.RT_TABLE_UNSPEC) }
+
+func (c *Conn) routes(table byte) ([]Route, error) {
 	h := make([]byte, sizeofRtmsg)
-	h[0], h[4] = unix.AF_INET, unix.RT_TABLE_MAIN
+	h[0], h[4] = unix.AF_INET, table
 	msgs, err := c.dump(unix.RTM_GETROUTE, h)
 	if errors.Is(err, unix.ENOENT) { // the namespace has no main table yet
 		return nil, nil
@@ -55,7 +61,7 @@ func parseRoute(data []byte) (Route, error) {
 	if len(data) < sizeofRtmsg {
 		return Route{}, errors.New("route message is too short")
 	}
-	r := Route{Type: data[7], Protocol: data[5], Dst: netip.PrefixFrom(netip.IPv4Unspecified(), int(data[1]))}
+	r := Route{Table: int(data[4]), Type: data[7], Protocol: data[5], Dst: netip.PrefixFrom(netip.IPv4Unspecified(), int(data[1]))}
 	ad, err := netlink.NewAttributeDecoder(data[sizeofRtmsg:])
 	if err != nil {
 		return Route{}, err
@@ -66,6 +72,8 @@ func parseRoute(data []byte) (Route, error) {
 		case unix.RTA_DST:
 			a, _ := netip.AddrFromSlice(ad.Bytes())
 			r.Dst = netip.PrefixFrom(a, int(data[1]))
+		case unix.RTA_TABLE:
+			r.Table = int(ad.Uint32())
 		case unix.RTA_PRIORITY:
 			r.Metric = int(ad.Uint32())
 		case unix.RTA_OIF:
@@ -81,6 +89,9 @@ func parseRoute(data []byte) (Route, error) {
 	if one.Index != 0 {
 		one.Dead = binary.NativeEndian.Uint32(data[8:])&unix.RTNH_F_DEAD != 0
 		r.Hops = []Hop{one}
+	}
+	if r.Table == unix.RT_TABLE_MAIN {
+		r.Table = 0
 	}
 	return r, ad.Err()
 }
@@ -111,8 +122,8 @@ func parseHops(b []byte) ([]Hop, error) {
 	return out, nil
 }
 
-// ReplaceRoute makes a route, in place of one with the same destination and
-// metric.
+// ReplaceRoute makes a route, in place of one with the same table, destination
+// and metric.
 func ReplaceRoute(r Route) (Request, error) {
 	q, err := routeRequest(r, unix.RTM_NEWROUTE)
 	q.Text, q.flags = "add route "+r.Dst.String(), netlink.Create|netlink.Replace
@@ -128,7 +139,7 @@ func AddRoute(r Route) (Request, error) {
 
 // DelRoute removes a route; one that is gone is no error.
 func DelRoute(r Route) (Request, error) {
-	q, err := routeRequest(Route{Type: r.Type, Protocol: r.Protocol, Dst: r.Dst, Metric: r.Metric}, unix.RTM_DELROUTE)
+	q, err := routeRequest(Route{Table: r.Table, Type: r.Type, Protocol: r.Protocol, Dst: r.Dst, Metric: r.Metric}, unix.RTM_DELROUTE)
 	q.Text, q.Gone = "delete route "+r.Dst.String(), true
 	return q, err
 }
@@ -140,6 +151,10 @@ func routeRequest(r Route, kind uint16) (Request, error) {
 		h[6] = unix.RT_SCOPE_NOWHERE
 	}
 	ae := netlink.NewAttributeEncoder()
+	if r.Table != 0 {
+		h[4] = unix.RT_TABLE_UNSPEC // the attribute has room for its number
+		ae.Uint32(unix.RTA_TABLE, uint32(r.Table))
+	}
 	if r.Dst.Bits() > 0 {
 		ae.Bytes(unix.RTA_DST, r.Dst.Masked().Addr().AsSlice())
 	}

@@ -31,6 +31,15 @@ func (g guarded) CreateRoute(ctx context.Context, r sdn.Route) (sdn.Route, error
 	if err := plan.CheckRoute(r); err != nil {
 		return sdn.Route{}, err
 	}
+	if r.Src.Bits() > 0 {
+		others, err := g.API.Routes(ctx, r.Router)
+		if err != nil {
+			return sdn.Route{}, err
+		}
+		if err := plan.CheckSource(r, others); err != nil {
+			return sdn.Route{}, err
+		}
+	}
 	return g.API.CreateRoute(ctx, r)
 }
 

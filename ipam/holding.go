@@ -14,11 +14,15 @@ type Holding struct {
 	Pool   string      `json:"pool"`
 	Leases []PoolLease `json:"leases"` // one of each set of the pool
 
-	PodNamespace string    `json:"podNamespace,omitempty"`
-	PodName      string    `json:"podName,omitempty"`
-	PodUID       string    `json:"podUID,omitempty"`
-	PodNetns     string    `json:"podNetns,omitempty"` // as the runtime called it
-	At           time.Time `json:"at"`
+	PodNamespace string `json:"podNamespace,omitempty"`
+	PodName      string `json:"podName,omitempty"`
+	PodUID       string `json:"podUID,omitempty"`
+	PodNetns     string `json:"podNetns,omitempty"` // as the runtime called it
+	// PodInode is the inode of the pod's namespace in the boot BootID; 0: the
+	// node cannot see what PodNetns names, and so not when it is gone.
+	PodInode uint64    `json:"podInode,omitempty"`
+	BootID   string    `json:"bootID,omitempty"`
+	At       time.Time `json:"at"`
 
 	// Revision is the store's revision of the record, for fences; not stored.
 	Revision int64 `json:"-"`
@@ -45,11 +49,11 @@ type Set interface {
 // PoolStore keeps what attachments hold of pools. As for Store, each method that
 // changes something is one transaction, or a few more when others are faster.
 type PoolStore interface {
-	// Hold records h with an address of each set: the one of asked that is in
-	// it, or else the next free one. An attachment that holds something already
-	// keeps it; it is returned as it is. Errors: *AddressInUseError,
-	// *ExhaustedError, ErrInvalid for an asked address that no set has.
-	Hold(ctx context.Context, h Holding, sets []Set, asked []netip.Addr) (Holding, error)
+	// Hold records h with an address of each set. An attachment that holds
+	// something already keeps it; it is returned as it is. Errors:
+	// *AddressInUseError, *ExhaustedError, ErrInvalid for an asked address that no
+	// set has.
+	Hold(ctx context.Context, h Holding, w Wish) (Holding, error)
 	// Holding returns what an attachment holds. Errors: ErrNotFound.
 	Holding(ctx context.Context, a Attachment) (Holding, error)
 	// Holdings lists those of a node, of one network unless network is "".
@@ -57,4 +61,17 @@ type PoolStore interface {
 	// GiveBack ends a holding as it was read; one that has ended, or that was
 	// made anew since, is left alone.
 	GiveBack(ctx context.Context, h Holding) error
+	// Ping returns nil when the store answers.
+	Ping(ctx context.Context) error
+}
+
+// Wish says what Hold is to choose from.
+type Wish struct {
+	Sets []Set
+	// Asked are addresses that the attachment wants: of each set the first that
+	// is in it. For other sets the next free address is taken.
+	Asked []netip.Addr
+	// CoolDown is how long an address that was given back is passed over while
+	// others are free; 0: not at all.
+	CoolDown time.Duration
 }

@@ -17,7 +17,7 @@ func TestPoolsInEtcd(t *testing.T) {
 		n++
 		prefix := fmt.Sprintf("/test%d/", n)
 		return func(o ipamtest.PoolOptions) ipam.PoolStore {
-			return ledger.NewPools(etcdkv.New(s.Client(), prefix), ledger.PoolOptions{CoolDown: o.CoolDown, Now: o.Now})
+			return ledger.NewPools(etcdkv.New(s.Client(), prefix), ledger.PoolOptions{Now: o.Now})
 		}
 	})
 }

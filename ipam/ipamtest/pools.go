@@ -15,10 +15,7 @@ import (
 )
 
 // PoolOptions are what the suite sets of a pool store.
-type PoolOptions struct {
-	CoolDown time.Duration
-	Now      func() time.Time
-}
+type PoolOptions struct{ Now func() time.Time }
 
 // OpenPools returns one more store over the same data: what another process is.
 type OpenPools func(PoolOptions) ipam.PoolStore
@@ -37,18 +34,24 @@ func TestPoolStore(t *testing.T, begin func(t *testing.T) OpenPools) {
 		"many callers take exactly what there is":      exactlyAll,
 		"bad keys": badPoolKeys,
 	} {
-		t.Run(name, func(t *testing.T) { test(&pools{t, begin(t), time.Unix(1_800_000_000, 0)}) })
+		t.Run(name, func(t *testing.T) { test(&pools{T: t, begin: begin(t), at: time.Unix(1_800_000_000, 0)}) })
 	}
 }
 
 type pools struct {
 	*testing.T
-	begin OpenPools
-	at    time.Time
+	begin    OpenPools
+	at       time.Time
+	coolDown time.Duration
 }
 
 func (p *pools) open(coolDown time.Duration) ipam.PoolStore {
-	return p.begin(PoolOptions{CoolDown: coolDown, Now: func() time.Time { return p.at }})
+	p.coolDown = coolDown
+	return p.begin(PoolOptions{Now: func() time.Time { return p.at }})
+}
+
+func (p *pools) wish(sets []ipam.Set, asked ...netip.Addr) ipam.Wish {
+	return ipam.Wish{Sets: sets, Asked: asked, CoolDown: p.coolDown}
 }
 
 func (p *pools) sets(ranges ...[]pool.Range) []ipam.Set {
@@ -69,7 +72,7 @@ func holder(container string) ipam.Holding {
 
 func (p *pools) hold(s ipam.PoolStore, sets []ipam.Set, container string, asked ...netip.Addr) ipam.Holding {
 	p.Helper()
-	h, err := s.Hold(p.Context(), holder(container), sets, asked)
+	h, err := s.Hold(p.Context(), holder(container), p.wish(sets, asked...))
 	require.NoError(p, err)
 	return h
 }
@@ -95,7 +98,7 @@ func holdsOnce(p *pools) {
 	require.Equal(p, first, p.hold(p.open(0), sets, "c1"))
 	second := holder("c1")
 	second.IfName = "net1"
-	other, err := s.Hold(p.Context(), second, sets, nil)
+	other, err := s.Hold(p.Context(), second, p.wish(sets))
 	require.NoError(p, err)
 	require.NotEqual(p, first.Leases, other.Leases, "another interface of the pod is another attachment")
 	require.NoError(p, s.GiveBack(p.Context(), other))
@@ -112,14 +115,14 @@ func askedAddresses(p *pools) {
 	require.Equal(p, "fd00::77/64", h.Leases[1].Address.String())
 	reserved := p.hold(s, sets, "c2", ip("10.0.0.14"))
 	require.Equal(p, "10.0.0.14/28", reserved.Leases[0].Address.String(), "the reserved end is for those who ask")
-	_, err := p.open(time.Hour).Hold(p.Context(), holder("c3"), sets, []netip.Addr{ip("10.0.0.14")})
+	_, err := p.open(time.Hour).Hold(p.Context(), holder("c3"), p.wish(sets, ip("10.0.0.14")))
 	var used *ipam.AddressInUseError
 	require.ErrorAs(p, err, &used)
 	require.Equal(p, "c2", used.Holder.ContainerID)
 	_, err = s.Holding(p.Context(), holder("c3").Attachment)
 	require.ErrorIs(p, err, ipam.ErrNotFound, "nothing half taken")
 	for _, bad := range []string{"10.0.0.1", "10.0.0.0", "10.0.0.15", "10.0.0.5", "10.0.1.2", "fd01::1"} {
-		_, err = s.Hold(p.Context(), holder("c4"), sets, []netip.Addr{ip(bad)})
+		_, err = s.Hold(p.Context(), holder("c4"), p.wish(sets, ip(bad)))
 		require.ErrorIs(p, err, ipam.ErrInvalid, bad)
 	}
 	require.NoError(p, s.GiveBack(p.Context(), reserved))
@@ -135,7 +138,7 @@ func poolCools(p *pools) {
 		require.Equal(p, want, p.hold(s, sets, want).Leases[0].Address.Addr().String())
 	}
 	require.Equal(p, first.Leases, p.hold(s, sets, "last").Leases, "nothing else is left")
-	_, err := s.Hold(p.Context(), holder("none"), sets, nil)
+	_, err := s.Hold(p.Context(), holder("none"), p.wish(sets))
 	var full *ipam.ExhaustedError
 	require.ErrorAs(p, err, &full)
 	require.Equal(p, ipam.KeyRanges, full.Key)
@@ -147,14 +150,14 @@ func foundElsewhere(p *pools) {
 	for i := range 5 {
 		held = append(held, p.hold(one, sets, fmt.Sprint(i)))
 	}
-	_, err := two.Hold(p.Context(), holder("x"), sets, nil)
+	_, err := two.Hold(p.Context(), holder("x"), p.wish(sets))
 	require.ErrorIs(p, err, ipam.ErrExhausted)
 	require.NoError(p, one.GiveBack(p.Context(), held[3]))
 	require.Equal(p, held[3].Leases, p.hold(two, sets, "x").Leases)
 	require.NoError(p, one.GiveBack(p.Context(), held[1]))
 	p.at = p.at.Add(2 * time.Minute)
 	require.Equal(p, held[1].Leases, p.hold(two, sets, "y").Leases)
-	_, err = one.Hold(p.Context(), holder("z"), sets, nil)
+	_, err = one.Hold(p.Context(), holder("z"), p.wish(sets))
 	require.ErrorIs(p, err, ipam.ErrExhausted)
 }
 
@@ -174,7 +177,7 @@ func holdingsListed(p *pools) {
 	for _, at := range [][3]string{{"n1", "a", "c1"}, {"n1", "b", "c2"}, {"n10", "a", "c3"}, {"n1", "ab", "c4"}} {
 		h := holder(at[2])
 		h.Node, h.Network = at[0], at[1]
-		_, err := s.Hold(p.Context(), h, sets, nil)
+		_, err := s.Hold(p.Context(), h, p.wish(sets))
 		require.NoError(p, err)
 	}
 	for _, c := range []struct{ node, network, want string }{{"n1", "", "c1 c4 c2"}, {"n1", "a", "c1"}, {"n10", "a", "c3"}, {"n2", "", ""}} {
@@ -203,7 +206,7 @@ func exactlyAll(p *pools) {
 		wg.Go(func() {
 			for i := range work {
 				c := fmt.Sprintf("c%d", i)
-				h, err := stores[w%2].Hold(p.Context(), holder(c), sets, nil)
+				h, err := stores[w%2].Hold(p.Context(), holder(c), p.wish(sets))
 				mu.Lock()
 				if err != nil {
 					p.Errorf("%s: %v", c, err)
@@ -223,7 +226,7 @@ func exactlyAll(p *pools) {
 	wg.Wait()
 	require.Len(p, taken, 1000)
 	for _, s := range stores {
-		_, err := s.Hold(p.Context(), holder("one more"[:3]), sets, nil)
+		_, err := s.Hold(p.Context(), holder("one more"[:3]), p.wish(sets))
 		require.ErrorIs(p, err, ipam.ErrExhausted)
 	}
 }
@@ -238,10 +241,10 @@ func badPoolKeys(p *pools) {
 	} {
 		h := holder("c")
 		break_(&h)
-		_, err := s.Hold(p.Context(), h, sets, nil)
+		_, err := s.Hold(p.Context(), h, p.wish(sets))
 		require.ErrorIs(p, err, ipam.ErrInvalid)
 	}
-	_, err := s.Hold(p.Context(), holder("c"), nil, nil)
+	_, err := s.Hold(p.Context(), holder("c"), ipam.Wish{})
 	require.ErrorIs(p, err, ipam.ErrInvalid)
 	hs, err := s.Holdings(p.Context(), "n1", "")
 	require.NoError(p, err)

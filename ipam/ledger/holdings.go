@@ -69,3 +69,6 @@ func (p *Pools) GiveBack(ctx context.Context, h ipam.Holding) error {
 	}
 	return nil
 }
+
+// Ping implements ipam.PoolStore.
+func (p *Pools) Ping(ctx context.Context) error { return p.ledger.Ping(ctx) }

@@ -15,11 +15,8 @@ import (
 
 // PoolOptions of Pools.
 type PoolOptions struct {
-	// CoolDown is how long an address that was given back is passed over while
-	// others are free; 0: not at all.
-	CoolDown time.Duration
-	Timeout  time.Duration    // of a transaction, where ctx allows more; 0 means 5 s
-	Now      func() time.Time // nil means time.Now
+	Timeout time.Duration    // of a transaction, where ctx allows more; 0 means 5 s
+	Now     func() time.Time // nil means time.Now
 }
 
 // Pools implements ipam.PoolStore over a KV.
@@ -61,12 +58,12 @@ func (c claim) giveUp() {
 }
 
 // Hold implements ipam.PoolStore.
-func (p *Pools) Hold(ctx context.Context, h ipam.Holding, sets []ipam.Set, asked []netip.Addr) (ipam.Holding, error) {
+func (p *Pools) Hold(ctx context.Context, h ipam.Holding, w ipam.Wish) (ipam.Holding, error) {
 	what := "lease for attachment " + h.Attachment.String()
-	if err := holdable(h, sets, asked); err != nil {
+	if err := holdable(h, w.Sets, w.Asked); err != nil {
 		return ipam.Holding{}, fmt.Errorf("%s: %w", what, err)
 	}
-	claims, err := p.claims(ctx, h.Pool, sets, asked)
+	claims, err := p.claims(ctx, h.Pool, w)
 	if errors.Is(err, ipam.ErrExhausted) { // which does not matter to who holds an address
 		if have, missing := p.Holding(ctx, h.Attachment); missing == nil {
 			return have, nil
@@ -94,7 +91,7 @@ func (p *Pools) Hold(ctx context.Context, h ipam.Holding, sets []ipam.Set, asked
 			giveUp(claims)
 			return decodeHolding(kv)
 		}
-		if err := p.again(ctx, h.Pool, claims, res.Out[1:]); err != nil {
+		if err := p.again(ctx, claims, res.Out[1:]); err != nil {
 			return ipam.Holding{}, fmt.Errorf("%s: %w", what, err)
 		}
 	}
@@ -103,10 +100,10 @@ func (p *Pools) Hold(ctx context.Context, h ipam.Holding, sets []ipam.Set, asked
 }
 
 // claims makes one of each set, or none.
-func (p *Pools) claims(ctx context.Context, pool string, sets []ipam.Set, asked []netip.Addr) ([]claim, error) {
-	claims := make([]claim, len(sets))
-	for i, s := range sets {
-		c, err := p.claim(ctx, pool, s, askedOf(s, asked))
+func (p *Pools) claims(ctx context.Context, pool string, w ipam.Wish) ([]claim, error) {
+	claims := make([]claim, len(w.Sets))
+	for i, s := range w.Sets {
+		c, err := p.claim(ctx, p.picture(pool, s, w.CoolDown), askedOf(s, w.Asked))
 		if err != nil {
 			giveUp(claims[:i])
 			return nil, err
@@ -182,10 +179,10 @@ func (p *Pools) try(ctx context.Context, what string, h ipam.Holding, claims []c
 
 // again learns what a lost transaction brought and makes other claims of those
 // that are not to be had.
-func (p *Pools) again(ctx context.Context, pool string, claims []claim, out []Out) error {
+func (p *Pools) again(ctx context.Context, claims []claim, out []Out) error {
 	for i, c := range claims {
 		held, given := out[2*i].Pairs, out[2*i+1].Pairs
-		at := slices.IndexFunc(held, func(kv Pair) bool { return kv.Key == poolAddresses(pool)+sortable(c.address) })
+		at := slices.IndexFunc(held, func(kv Pair) bool { return kv.Key == poolAddresses(c.of.pool)+sortable(c.address) })
 		if c.asked && at < 0 {
 			continue // it was not for this one that the transaction failed
 		}
@@ -201,7 +198,7 @@ func (p *Pools) again(ctx context.Context, pool string, claims []claim, out []Ou
 		if at >= 0 {
 			c.of.jump()
 		}
-		next, err := p.claim(ctx, pool, c.of.set, netip.Addr{})
+		next, err := p.claim(ctx, c.of, netip.Addr{})
 		if err != nil {
 			giveUp(append(slices.Clone(claims[:i]), claims[i+1:]...))
 			return err

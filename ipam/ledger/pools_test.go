@@ -19,7 +19,7 @@ func TestPoolsInMemory(t *testing.T) {
 	ipamtest.TestPoolStore(t, func(*testing.T) ipamtest.OpenPools {
 		kv := ledger.NewMemory()
 		return func(o ipamtest.PoolOptions) ipam.PoolStore {
-			return ledger.NewPools(kv, ledger.PoolOptions{CoolDown: o.CoolDown, Now: o.Now})
+			return ledger.NewPools(kv, ledger.PoolOptions{Now: o.Now})
 		}
 	})
 }
@@ -32,7 +32,7 @@ func TestPoolsAgreeWithAModel(t *testing.T) {
 		coolDown := time.Duration(rapid.IntRange(0, 2).Draw(t, "cool-down")) * time.Minute
 		var stores []ipam.PoolStore
 		for range 3 {
-			stores = append(stores, ledger.NewPools(kv, ledger.PoolOptions{CoolDown: coolDown, Now: func() time.Time { return now }}))
+			stores = append(stores, ledger.NewPools(kv, ledger.PoolOptions{Now: func() time.Time { return now }}))
 		}
 		made, err := pool.New("r", [][]pool.Range{{{Subnet: netip.MustParsePrefix("10.0.0.0/29"), ReserveLast: 1}}})
 		require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestPoolsAgreeWithAModel(t *testing.T) {
 				if rapid.IntRange(0, 3).Draw(t, "ask") == 0 {
 					asked = []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 0, byte(rapid.IntRange(2, 6).Draw(t, "asked"))})}
 				}
-				got, err := s.Hold(ctx, h, sets, asked)
+				got, err := s.Hold(ctx, h, ipam.Wish{Sets: sets, Asked: asked, CoolDown: coolDown})
 				inTurn := 0
 				for other := range holds {
 					if _, ok := set.Place(holds[other].Leases[0].Address.Addr()); ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/moatnet/moat/ipam"
 )
@@ -29,46 +30,45 @@ type setPlaces struct{ ipam.Set }
 
 func (setPlaces) nobodys() []int { return nil }
 
-func (p *Pools) picture(pool string, s ipam.Set) *setPicture {
+func (p *Pools) picture(pool string, s ipam.Set, coolDown time.Duration) *setPicture {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := pool + " " + s.String()
+	key := fmt.Sprintf("%s %s %s", pool, coolDown, s)
 	if p.pictures[key] == nil {
-		p.pictures[key] = &setPicture{pool: pool, picture: newPicture(setPlaces{s}, s.Len(), p.opt.CoolDown), set: s}
+		p.pictures[key] = &setPicture{pool: pool, picture: newPicture(setPlaces{s}, s.Len(), coolDown), set: s}
 	}
 	return p.pictures[key]
 }
 
 // claim is the asked address, or the next free one; before a set is called full,
 // what was given back elsewhere is looked for.
-func (p *Pools) claim(ctx context.Context, pool string, s ipam.Set, asked netip.Addr) (claim, error) {
-	of := p.picture(pool, s)
-	if err := p.load(ctx, pool, of); err != nil {
+func (p *Pools) claim(ctx context.Context, of *setPicture, asked netip.Addr) (claim, error) {
+	if err := p.load(ctx, of); err != nil {
 		return claim{}, err
 	}
 	if asked.IsValid() {
 		c := claim{of: of, address: asked, candidate: candidate{asked: true}}
-		if c.place, c.placed = s.Place(asked); c.placed {
+		if c.place, c.placed = of.set.Place(asked); c.placed {
 			c.rev, c.was = of.reserve(c.place)
 		}
 		return c, nil
 	}
 	for look := range 2 {
 		if place, rev, ok := of.take(p.ledger.opt.Now()); ok {
-			return claim{of, candidate{place: place, rev: rev}, s.At(place), true}, nil
+			return claim{of, candidate{place: place, rev: rev}, of.set.At(place), true}, nil
 		}
 		if look == 0 {
-			if err := p.refresh(ctx, pool, of); err != nil {
+			if err := p.refresh(ctx, of); err != nil {
 				return claim{}, err
 			}
 		}
 	}
-	return claim{}, &ipam.ExhaustedError{Pool: fmt.Sprintf("pool %s, %d addresses", pool, s.Len()), Key: ipam.KeyRanges}
+	return claim{}, &ipam.ExhaustedError{Pool: fmt.Sprintf("pool %s, %d addresses", of.pool, of.set.Len()), Key: ipam.KeyRanges}
 }
 
 // load draws the picture when there is none yet, page by page at one revision's
 // keys or later ones: what changes meanwhile is found out by transactions.
-func (p *Pools) load(ctx context.Context, pool string, of *setPicture) error {
+func (p *Pools) load(ctx context.Context, of *setPicture) error {
 	if of.count() > 0 {
 		return nil
 	}
@@ -77,11 +77,11 @@ func (p *Pools) load(ctx context.Context, pool string, of *setPicture) error {
 	if of.count() > 0 {
 		return nil
 	}
-	given, rev, err := p.pages(ctx, pool, poolFreed(pool))
+	given, rev, err := p.pages(ctx, poolFreed(of.pool))
 	if err != nil {
 		return err
 	}
-	held, _, err := p.pages(ctx, pool, poolAddresses(pool))
+	held, _, err := p.pages(ctx, poolAddresses(of.pool))
 	if err != nil {
 		return err
 	}
@@ -90,10 +90,10 @@ func (p *Pools) load(ctx context.Context, pool string, of *setPicture) error {
 }
 
 // pages reads all keys under a prefix, and the revision before which none is missed.
-func (p *Pools) pages(ctx context.Context, pool, prefix string) (all []Pair, rev int64, err error) {
+func (p *Pools) pages(ctx context.Context, prefix string) (all []Pair, rev int64, err error) {
 	from := prefix
 	for {
-		res, err := p.ledger.read(ctx, "read addresses of pool "+pool, Op{Kind: OpGet, Key: from, End: after(prefix), Limit: pageSize})
+		res, err := p.ledger.read(ctx, "read "+prefix, Op{Kind: OpGet, Key: from, End: after(prefix), Limit: pageSize})
 		if err != nil {
 			return nil, 0, err
 		}
@@ -110,11 +110,11 @@ func (p *Pools) pages(ctx context.Context, pool, prefix string) (all []Pair, rev
 }
 
 // refresh draws in what was given back since the last look.
-func (p *Pools) refresh(ctx context.Context, pool string, of *setPicture) error {
+func (p *Pools) refresh(ctx context.Context, of *setPicture) error {
 	of.loading.Lock()
 	defer of.loading.Unlock()
-	prefix := poolFreed(pool)
-	res, err := p.ledger.read(ctx, "read free addresses of pool "+pool, Op{Kind: OpGet, Key: prefix, End: after(prefix), Since: of.seen + 1})
+	prefix := poolFreed(of.pool)
+	res, err := p.ledger.read(ctx, "read free addresses of pool "+of.pool, Op{Kind: OpGet, Key: prefix, End: after(prefix), Since: of.seen + 1})
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func showPortV1(p properties) error {
 // showPortV2 adds the link to BGP, which 1.9 has below router ports.
 func showPortV2(p properties) error {
 	if self := p.text("uri"); self != "" && strings.HasSuffix(string(p.text("type")), string(sdn.RouterPort)) {
-		return p.set("bgps", self+"/"+bgps)
+		return p.set("bgps", self+"/"+BGPs)
 	}
 	return nil
 }

@@ -2,13 +2,13 @@ package wire
 
 import "strings"
 
-// Collections that only 1.9 has, and bgps, which it has below ports as well.
+// Collections that only 1.9 has, and BGPs, which it has below ports as well.
 const (
 	WriteVersion = "write_version"
 	HostVersions = "versions"
 	Licenses     = "licenses"
 	adRoutes     = "ad_routes"
-	bgps         = "bgps"
+	BGPs         = "bgps"
 )
 
 // since5Root are the paths that the root of 1.9 does not lead to.
@@ -42,7 +42,7 @@ func (u URIs) addV1(root map[string]any, media string) {
 	root["writeVersion"] = u.At(WriteVersion)
 	root["hostVersions"] = u.At(HostVersions)
 	root["adRouteTemplate"] = u.At(adRoutes) + "/{id}"
-	root["bgpTemplate"] = u.At(bgps) + "/{id}"
+	root["bgpTemplate"] = u.At(BGPs) + "/{id}"
 	if t, ok := root["vtepTemplate"].(string); ok {
 		root["vtepTemplate"] = strings.Replace(t, "{id}", "{ipAddr}", 1)
 	}
@@ -56,4 +56,4 @@ func (u URIs) addV1(root map[string]any, media string) {
 
 // UnservedV1 lists the collections of 1.9 that a server in its mode answers
 // for and does not serve; below ports it is the last of them alone.
-func UnservedV1() []string { return []string{WriteVersion, HostVersions, Licenses, adRoutes, bgps} }
+func UnservedV1() []string { return []string{WriteVersion, HostVersions, Licenses, adRoutes, BGPs} }

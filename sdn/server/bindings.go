@@ -39,7 +39,7 @@ func (s *server) createBinding(c *call) (answer, error) {
 	}
 	b.Host = host
 	if err := c.api.Bind(c.Context(), b); err != nil {
-		return answer{}, err
+		return answer{}, c.zoneless(err, host)
 	}
 	d := c.uris.Binding(b)
 	return created(d.URI, d), nil

@@ -23,13 +23,20 @@ func (s *server) registerBridges() {
 }
 
 func (s *server) listBridges(c *call) (answer, error) {
-	bs, err := c.api.Bridges(c.Context(), tenantOf(c))
+	tenant := tenantOf(c)
+	if err := c.wholeList(tenant); err != nil {
+		return answer{}, err
+	}
+	bs, err := c.api.Bridges(c.Context(), tenant)
 	return shown(bs, err, c.uris.Bridge)
 }
 
 func (s *server) createBridge(c *call) (answer, error) {
 	b, err := wire.ParseBridge(c.body)
 	if err != nil {
+		return answer{}, err
+	}
+	if err := c.owned(b.Name, b.TenantID); err != nil {
 		return answer{}, err
 	}
 	b, err = c.api.CreateBridge(c.Context(), b)
@@ -55,15 +62,21 @@ func (s *server) getBridge(c *call) (answer, error) {
 }
 
 func (s *server) putBridge(c *call) (answer, error) {
-	id, err := pathID[sdn.BridgeID](c, "id", kindBridge)
+	stored, err := s.bridge(c)
 	if err != nil {
+		return answer{}, err
+	}
+	if err := c.complete(c.uris.Bridge(stored)); err != nil {
 		return answer{}, err
 	}
 	b, err := wire.ParseBridge(c.body)
 	if err != nil {
 		return answer{}, err
 	}
-	b.ID = id
+	if err := c.owned(b.Name, b.TenantID); err != nil {
+		return answer{}, err
+	}
+	b.ID = stored.ID
 	return noContent(c.api.UpdateBridge(c.Context(), b))
 }
 

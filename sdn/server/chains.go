@@ -31,6 +31,9 @@ func (s *server) createChain(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := c.owned(chain.Name, chain.TenantID); err != nil {
+		return answer{}, err
+	}
 	chain, err = c.api.CreateChain(c.Context(), chain)
 	if err != nil {
 		return answer{}, err

@@ -63,29 +63,37 @@ func dhcpHostKey(c *call) (sdn.DHCPHost, error) {
 	return sdn.DHCPHost{Bridge: bridge, Subnet: p, MAC: mac}, nil
 }
 
-func (s *server) getDHCPHost(c *call) (answer, error) {
+func (s *server) dhcpHost(c *call) (sdn.DHCPHost, error) {
 	k, err := dhcpHostKey(c)
 	if err != nil {
-		return answer{}, err
+		return sdn.DHCPHost{}, err
 	}
 	h, err := c.api.DHCPHost(c.Context(), k.Bridge, k.Subnet, k.MAC)
+	return h, named(err, kindDHCPHost, k.MAC)
+}
+
+func (s *server) getDHCPHost(c *call) (answer, error) {
+	h, err := s.dhcpHost(c)
 	if err != nil {
-		return answer{}, named(err, kindDHCPHost, k.MAC)
+		return answer{}, err
 	}
 	return ok(c.uris.DHCPHost(h)), nil
 }
 
 func (s *server) putDHCPHost(c *call) (answer, error) {
-	k, err := dhcpHostKey(c)
+	stored, err := s.dhcpHost(c)
 	if err != nil {
+		return answer{}, err
+	}
+	if err := c.complete(c.uris.DHCPHost(stored)); err != nil {
 		return answer{}, err
 	}
 	h, err := wire.ParseDHCPHost(c.body)
 	if err != nil {
 		return answer{}, err
 	}
-	h.Bridge, h.Subnet = k.Bridge, k.Subnet
-	return noContent(named(c.api.UpdateDHCPHost(c.Context(), k.MAC, h), kindDHCPHost, k.MAC))
+	h.Bridge, h.Subnet = stored.Bridge, stored.Subnet
+	return noContent(named(c.api.UpdateDHCPHost(c.Context(), stored.MAC, h), kindDHCPHost, stored.MAC))
 }
 
 func (s *server) deleteDHCPHost(c *call) (answer, error) {

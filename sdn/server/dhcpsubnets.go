@@ -84,16 +84,19 @@ func (s *server) getDHCPSubnet(c *call) (answer, error) {
 }
 
 func (s *server) putDHCPSubnet(c *call) (answer, error) {
-	bridge, p, err := subnetKey(c)
+	stored, err := s.dhcpSubnet(c)
 	if err != nil {
+		return answer{}, err
+	}
+	if err := c.complete(c.uris.DHCPSubnet(stored)); err != nil {
 		return answer{}, err
 	}
 	n, err := wire.ParseDHCPSubnet(c.body)
 	if err != nil {
 		return answer{}, err
 	}
-	n.Bridge = bridge
-	return noContent(named(c.api.UpdateDHCPSubnet(c.Context(), p, n), kindDHCPSubnet, c.PathValue("subnet")))
+	n.Bridge = stored.Bridge
+	return noContent(named(c.api.UpdateDHCPSubnet(c.Context(), stored.Prefix, n), kindDHCPSubnet, c.PathValue("subnet")))
 }
 
 func (s *server) deleteDHCPSubnet(c *call) (answer, error) {

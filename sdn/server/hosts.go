@@ -60,18 +60,20 @@ func (s *server) getHost(c *call) (answer, error) {
 	return ok(c.uris.Host(h)), err
 }
 
-// putHost and deleteHost answer 200, not 204, as MidoNet does for hosts alone.
 func (s *server) putHost(c *call) (answer, error) {
-	id, err := pathID[sdn.HostID](c, "id", kindHost)
+	stored, err := s.host(c)
 	if err != nil {
+		return answer{}, err
+	}
+	if err := c.complete(c.uris.Host(stored)); err != nil {
 		return answer{}, err
 	}
 	h, err := wire.ParseHost(c.body)
 	if err != nil {
 		return answer{}, err
 	}
-	h.ID = id
-	return ok(nil), named(c.api.UpdateHost(c.Context(), h), kindHost, string(id))
+	h.ID = stored.ID
+	return c.empty(), named(c.api.UpdateHost(c.Context(), h), kindHost, string(h.ID))
 }
 
 func (s *server) deleteHost(c *call) (answer, error) {
@@ -79,7 +81,7 @@ func (s *server) deleteHost(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(nil), named(c.api.DeleteHost(c.Context(), id), kindHost, string(id))
+	return c.empty(), named(c.api.DeleteHost(c.Context(), id), kindHost, string(id))
 }
 
 func (s *server) listInterfaces(c *call) (answer, error) {

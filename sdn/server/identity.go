@@ -21,7 +21,7 @@ func identityOf(ctx context.Context) access.Identity {
 
 // apiOf is the topology as an identity may use it. Handlers reach it through
 // their call and no other way.
-func (s *server) apiOf(access.Identity) sdn.Extended { return s.api }
+func (s *server) apiOf(who access.Identity) sdn.Extended { return access.For(s.api, who) }
 
 // partial is an API without the later parts, whose operations answer 501.
 type partial struct {

@@ -42,6 +42,9 @@ func (s *server) createPortGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := c.owned(g.Name, g.TenantID); err != nil {
+		return answer{}, err
+	}
 	g, err = c.api.CreatePortGroup(c.Context(), g)
 	if err != nil {
 		return answer{}, err
@@ -65,16 +68,22 @@ func (s *server) getPortGroup(c *call) (answer, error) {
 }
 
 func (s *server) putPortGroup(c *call) (answer, error) {
-	id, err := pathID[sdn.PortGroupID](c, "id", kindPortGroup)
+	stored, err := s.portGroup(c)
 	if err != nil {
+		return answer{}, err
+	}
+	if err := c.complete(c.uris.PortGroup(stored)); err != nil {
 		return answer{}, err
 	}
 	g, err := wire.ParsePortGroup(c.body)
 	if err != nil {
 		return answer{}, err
 	}
-	g.ID = id
-	return noContent(named(c.api.UpdatePortGroup(c.Context(), g), kindPortGroup, string(id)))
+	if err := c.owned(g.Name, g.TenantID); err != nil {
+		return answer{}, err
+	}
+	g.ID = stored.ID
+	return noContent(c.api.UpdatePortGroup(c.Context(), g))
 }
 
 func (s *server) deletePortGroup(c *call) (answer, error) {

@@ -114,6 +114,9 @@ func (s *server) putPort(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := c.complete(c.uris.Port(stored)); err != nil {
+		return answer{}, err
+	}
 	p, err := wire.ParsePort(c.body)
 	if err != nil {
 		return answer{}, err
@@ -133,7 +136,11 @@ func (s *server) deletePort(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return noContent(named(c.api.DeletePort(c.Context(), id), kindPort, string(id)))
+	err = c.api.DeletePort(c.Context(), id)
+	if c.release == wire.V1 {
+		return gone(err)
+	}
+	return noContent(named(err, kindPort, string(id)))
 }
 
 // link answers with the URI of the link as Location, where MidoNet sends none:

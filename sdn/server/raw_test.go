@@ -29,8 +29,8 @@ type answer struct {
 	body   string
 }
 
-func newRaw(t *testing.T) *raw {
-	r := &raw{Endpoint: sdntest.Start(t), t: t, http: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
+func newRaw(t *testing.T, options ...sdntest.Option) *raw {
+	r := &raw{Endpoint: sdntest.Start(t, options...), t: t, http: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
 	t.Cleanup(r.http.CloseIdleConnections)
 	r.token = r.login()
 	return r

@@ -33,11 +33,15 @@ func (s *server) registerRoot() {
 	} else {
 		s.mux.HandleFunc("/{path...}", s.notFound)
 	}
-	s.handle("/"+wire.SystemState, map[string]operation{
+	state := map[string]operation{
 		http.MethodGet: {gives: own(wire.SystemStateV2), do: func(*call) (answer, error) {
 			return ok(wire.NewState()), nil
 		}},
-	})
+	}
+	if s.release == wire.V1 {
+		state[http.MethodPut] = operation{takes: own(wire.SystemStateV2), do: s.putState}
+	}
+	s.handle("/"+wire.SystemState, state)
 	s.handle("/"+wire.Tenants, map[string]operation{
 		http.MethodGet: {gives: []string{wire.Collection(wire.TenantV2)}, do: s.listTenants},
 	})
@@ -84,17 +88,19 @@ func (s *server) listTenants(c *call) (answer, error) {
 
 // registerUnserved lists what belongs to the dialect and is not served.
 func (s *server) registerUnserved() {
-	subtree := func(path string) {
-		s.mux.HandleFunc(s.base+path, s.unserved)
-		s.mux.HandleFunc(s.base+path+"/{rest...}", s.unserved)
-	}
 	for _, collection := range wire.UnservedCollections() {
-		subtree("/" + collection)
+		s.subtree("/" + collection)
 	}
 	for parent, children := range wire.UnservedBelow() {
 		for _, child := range children {
-			subtree("/" + parent + "/{id}/" + child)
+			s.subtree("/" + parent + "/{id}/" + child)
 		}
 	}
-	subtree("/" + wire.Routers + "/{id}/" + wire.Ports + "/{port}/" + wire.PeeringTable)
+	s.subtree("/" + wire.Routers + "/{id}/" + wire.Ports + "/{port}/" + wire.PeeringTable)
+}
+
+// subtree answers 501 for a path and all below it.
+func (s *server) subtree(path string) {
+	s.mux.HandleFunc(s.base+path, s.unserved)
+	s.mux.HandleFunc(s.base+path+"/{rest...}", s.unserved)
 }

@@ -37,13 +37,20 @@ func (s *server) registerRouters() {
 }
 
 func (s *server) listRouters(c *call) (answer, error) {
-	rs, err := c.api.Routers(c.Context(), tenantOf(c))
+	tenant := tenantOf(c)
+	if err := c.wholeList(tenant); err != nil {
+		return answer{}, err
+	}
+	rs, err := c.api.Routers(c.Context(), tenant)
 	return shown(rs, err, c.uris.Router)
 }
 
 func (s *server) createRouter(c *call) (answer, error) {
 	r, err := wire.ParseRouter(c.body)
 	if err != nil {
+		return answer{}, err
+	}
+	if err := c.owned(r.Name, r.TenantID); err != nil {
 		return answer{}, err
 	}
 	r, err = c.api.CreateRouter(c.Context(), r)
@@ -69,15 +76,21 @@ func (s *server) getRouter(c *call) (answer, error) {
 }
 
 func (s *server) putRouter(c *call) (answer, error) {
-	id, err := pathID[sdn.RouterID](c, "id", kindRouter)
+	stored, err := s.router(c)
 	if err != nil {
+		return answer{}, err
+	}
+	if err := c.complete(c.uris.Router(stored)); err != nil {
 		return answer{}, err
 	}
 	r, err := wire.ParseRouter(c.body)
 	if err != nil {
 		return answer{}, err
 	}
-	r.ID = id
+	if err := c.owned(r.Name, r.TenantID); err != nil {
+		return answer{}, err
+	}
+	r.ID = stored.ID
 	return noContent(c.api.UpdateRouter(c.Context(), r))
 }
 

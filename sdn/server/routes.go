@@ -39,6 +39,9 @@ func (s *server) createRoute(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if c.release == wire.V1 && r.Type == sdn.RouteLocal {
+		return answer{}, wire.ErrRouteType
+	}
 	r.Router = router
 	r, err = c.api.CreateRoute(c.Context(), r)
 	if err != nil {

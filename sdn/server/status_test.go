@@ -3,6 +3,8 @@ package server_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -10,6 +12,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/sdntest"
 )
 
 func TestDeleteOfWhatIsNotThere(t *testing.T) {
@@ -155,14 +160,23 @@ func TestViolationsNameTheirProperties(t *testing.T) {
 	}
 }
 
+// without is an API whose engine can realise no rule.
+type without struct{ sdn.API }
+
+func (without) CreateRule(context.Context, sdn.Rule) (sdn.Rule, error) {
+	return sdn.Rule{}, fmt.Errorf("property \"vlan\" is %w", sdn.ErrUnsupported)
+}
+
 func TestRuleThatCannotBeRealisedIsNamed(t *testing.T) {
-	r := newRaw(t)
+	r := newRaw(t, sdntest.WithAPI(without{sdntest.NewMemory(t)}))
 	chain := r.create("/chains", "Chain-v1+json", `{}`)
 	id := uuid.NewString()
-	message := r.refused(501, "POST", text(chain["rules"]), "Rule-v2+json", `{"id":"`+id+`","type":"drop","ipAddrGroupSrc":"`+uuid.NewString()+`"}`)
+	message := r.refused(501, "POST", text(chain["rules"]), "Rule-v2+json", `{"id":"`+id+`","type":"drop","vlan":7}`)
 	require.Contains(t, message, id)
-	require.Contains(t, message, "ipAddrGroupSrc")
+	require.Contains(t, message, text(chain["id"]))
+	require.Contains(t, message, "vlan")
 	require.Contains(t, r.refused(501, "POST", text(chain["rules"]), "Rule-v2+json", `{"type":"l2_transform"}`), "l2_transform")
+	require.Contains(t, r.refused(501, "POST", text(chain["rules"]), "Rule-v2+json", `{"type":"trace"}`), "trace")
 	require.Empty(t, r.list(text(chain["rules"]), "Rule-v2+json"))
 }
 

@@ -13,20 +13,32 @@ import (
 // call is one request on its way through an operation.
 type call struct {
 	*http.Request
-	api   sdn.Extended // as the caller may use it
-	uris  wire.URIs
-	body  []byte // in the form of 5.x
-	gives string // the media type of the answer
+	api     sdn.Extended // as the caller may use it
+	uris    wire.URIs
+	release wire.Release
+	takes   string // the media type of the body
+	gives   string // that of the answer
+	body    []byte // in the form of 5.x
+}
+
+// complete adds to the body of a PUT what its media type cannot say and the
+// stored object has.
+func (c *call) complete(stored any) (err error) {
+	c.body, err = wire.Complete(c.takes, c.release, c.body, stored)
+	return err
 }
 
 // operation is one method of one resource.
 type operation struct {
-	takes []string // media types of the body; nil: a body is ignored
-	gives []string // media types of the answer; nil: it has no body
+	takes []string // 5.x media types of the body; nil: a body is ignored
+	gives []string // 5.x media types of the answer; nil: it has no body
 	// manual marks what MidoNet wrote without its generic handlers: a wrong
 	// Content-Type is 415 there, not 406, and absent headers match anything.
 	manual bool
 	do     func(*call) (answer, error)
+
+	// reads and writes are takes and gives in all forms that are offered.
+	reads, writes []string
 }
 
 // resource is one path with its operations by method.
@@ -35,12 +47,17 @@ type resource struct {
 	operations map[string]operation
 }
 
-// handle registers a resource below the base, in the media types of all
-// releases.
+// handle registers a resource below the base. A server of 5.x offers the media
+// types of 1.9 as well; one of 1.9 offers those alone, as its clients pick the
+// newest that they are offered.
 func (s *server) handle(path string, operations map[string]operation) {
+	offers := wire.Offers
+	if s.release == wire.V1 {
+		offers = s.release.Only
+	}
 	offered := make(map[string]operation, len(operations))
 	for method, op := range operations {
-		op.takes, op.gives = wire.Offers(op.takes...), wire.Offers(op.gives...)
+		op.reads, op.writes = offers(op.takes...), offers(op.gives...)
 		offered[method] = op
 	}
 	s.mux.Handle(s.base+path, resource{s, offered})
@@ -78,6 +95,9 @@ func (s *server) register() {
 	s.registerDHCPHosts()
 	s.registerEmpty()
 	s.registerUnserved()
+	if s.release == wire.V1 {
+		s.registerV1()
+	}
 }
 
 func (res resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -96,18 +116,11 @@ func (res resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		res.writeError(w, r, wire.Error{Message: wire.Text(http.StatusText(status)), Code: status})
 		return
 	}
-	c := &call{Request: r, api: res.apiOf(identityOf(r.Context())), uris: wire.NewURIs(origin(r) + res.base), gives: gives}
-	if takes != "" {
-		body, err := readBody(w, r)
-		if err == nil {
-			c.body, err = wire.Upgrade(takes, res.release, body)
-		}
-		if err != nil {
-			res.fail(w, r, err)
-			return
-		}
+	c := &call{
+		Request: r, api: res.apiOf(identityOf(r.Context())), uris: wire.NewURIs(origin(r) + res.base),
+		release: res.release, takes: res.release.Means(takes, op.takes), gives: res.release.Means(gives, op.gives),
 	}
-	a, err := op.do(c)
+	a, err := res.run(w, c, op)
 	if err != nil {
 		res.fail(w, r, err)
 		return
@@ -116,6 +129,26 @@ func (res resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		res.log.DebugContext(r.Context(), "written", "method", method, "path", r.URL.Path, "location", a.location)
 	}
 	res.send(w, r, gives, a)
+}
+
+// run reads the body, does the operation and puts the answer in the form that
+// the client asked for.
+func (res resource) run(w http.ResponseWriter, c *call, op operation) (answer, error) {
+	if len(op.takes) > 0 {
+		body, err := readBody(w, c.Request)
+		if err != nil {
+			return answer{}, err
+		}
+		if c.body, err = wire.Upgrade(c.takes, c.release, body); err != nil {
+			return answer{}, err
+		}
+	}
+	a, err := op.do(c)
+	if err != nil || a.body == nil {
+		return a, err
+	}
+	a.body, err = wire.Downgrade(c.gives, c.release, a.body)
+	return a, err
 }
 
 func (res resource) allow() string {
@@ -143,20 +176,15 @@ func (res resource) send(w http.ResponseWriter, r *http.Request, media string, a
 		w.WriteHeader(a.status)
 		return
 	}
-	body, err := wire.Downgrade(media, res.release, a.body)
-	if err != nil {
-		res.fail(w, r, err)
-		return
-	}
-	res.write(w, r, a.status, media, body)
+	res.write(w, r, a.status, media, a.body)
 }
 
 // negotiate checks the headers and picks the media types of the body and of the
 // answer. What a POST answers with is optional, so its Accept header is not
 // checked.
 func (op operation) negotiate(r *http.Request) (takes, gives string, status int) {
-	if len(op.takes) > 0 {
-		takes = taken(r.Header, op.takes, op.manual)
+	if len(op.reads) > 0 {
+		takes = taken(r.Header, op.reads, op.manual)
 		switch {
 		case takes != "":
 		case op.manual:
@@ -165,15 +193,15 @@ func (op operation) negotiate(r *http.Request) (takes, gives string, status int)
 			return "", "", http.StatusNotAcceptable
 		}
 	}
-	if len(op.gives) == 0 {
+	if len(op.writes) == 0 {
 		return takes, "", http.StatusOK
 	}
-	gives = accepted(r.Header, op.gives, op.manual)
+	gives = accepted(r.Header, op.writes, op.manual)
 	switch {
 	case gives != "":
 		return takes, gives, http.StatusOK
 	case takes != "":
-		return takes, op.gives[0], http.StatusOK
+		return takes, op.writes[0], http.StatusOK
 	}
 	return "", "", http.StatusNotAcceptable
 }

@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/moatnet/moat/sdn"
+
 // rootEntry is one row of the application root. An empty name or template is
 // not shown.
 type rootEntry struct {
@@ -62,6 +64,20 @@ type State struct {
 	Availability string `json:"availability"`
 	Version      string `json:"version"`
 	Information  Text   `json:"information"`
+}
+
+// ParseState reads the state in the body of a PUT, which 1.9 has.
+func ParseState(body []byte) (string, error) {
+	var d struct {
+		State Text `json:"state"`
+	}
+	if err := Decode(body, &d); err != nil {
+		return "", err
+	}
+	if d.State != "ACTIVE" && d.State != "UPGRADE" {
+		return "", &sdn.ValidationError{Violations: []sdn.Violation{{Property: "state", Message: "is not ACTIVE or UPGRADE"}}}
+	}
+	return string(d.State), nil
 }
 
 // NewState is what a server that serves answers.

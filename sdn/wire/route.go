@@ -69,6 +69,9 @@ func (d Route) Noun() (sdn.Route, error) {
 
 const routeFip64 = "Fip64"
 
+// ErrRouteType is the answer to a route of a type that the release lacks.
+var ErrRouteType = Refuse(sdn.ErrInvalid, "This type of route is invalid.")
+
 // ParseRoute reads the body of a POST.
 func ParseRoute(body []byte) (sdn.Route, error) {
 	var d Route
@@ -81,5 +84,5 @@ func ParseRoute(body []byte) (sdn.Route, error) {
 	case routeFip64:
 		return sdn.Route{}, fmt.Errorf("route: type %s is %w", routeFip64, sdn.ErrUnsupported)
 	}
-	return sdn.Route{}, Refuse(sdn.ErrInvalid, "This type of route is invalid.")
+	return sdn.Route{}, ErrRouteType
 }

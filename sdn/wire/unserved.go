@@ -6,8 +6,12 @@ const (
 	bgpPeers    = "bgp_peers"
 )
 
-// PeeringTable lies below a router's port and is not served either.
-const PeeringTable = "peering_table"
+// PeeringTable lies below a router's port, HostCommands below a host of 1.9. Both
+// are not served either.
+const (
+	PeeringTable = "peering_table"
+	HostCommands = "commands"
+)
 
 // UnservedBelow lists, for each collection, the segments below an object of it
 // that belong to the dialect and are not served.

@@ -4,119 +4,22 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/embedetcd"
 )
 
-// audit holds a topology to what must be true at any time: no dangling
-// reference, links that both ends know, no interface twice, shared decisions
-// that name what is there, and a picture that is the one a fresh graph would
-// compute from the same facts.
-func audit(t *testing.T, top *Topology) {
+// requireSound holds a topology to what must be true at any time.
+func requireSound(t *testing.T, top *Topology) {
 	t.Helper()
-	top.mu.RLock()
-	defer top.mu.RUnlock()
-	g := top.graph
-	auditReferences(t, g)
-	auditShared(t, g)
-	auditStored(t, g)
-	fresh := newGraph()
-	var facts []fact
-	for _, f := range g.facts {
-		facts = append(facts, f)
-	}
-	fresh.apply(facts, g.rev)
-	require.Equal(t, fresh.objects, g.objects, "objects of a fresh graph")
-	require.Equal(t, fresh.rules, g.rules, "rules of a fresh graph")
-	require.Equal(t, fresh.seen, g.seen, "index of a fresh graph")
-	require.Equal(t, fresh.stored, g.stored, "index of stored edges of a fresh graph")
-}
-
-// auditStored demands, once no deletion is under way, that nothing is stored
-// that readers do not see: no remains, no reference to what is gone.
-func auditStored(t *testing.T, g *graph) {
-	t.Helper()
-	if len(g.marked) > 0 {
-		return
-	}
-	require.Equal(t, g.seen, g.stored, "edges of what is seen and of what is stored")
-	for k := range g.facts {
-		if objects, ok := g.objects[k.kind]; ok {
-			require.Contains(t, objects, k.id, "%s is stored and not seen", k)
-		}
-		if k.kind == kindBind {
-			require.True(t, g.has(sdn.KindPort, g.facts[k].body.(string)), "%s", k)
-		}
-		if k.kind == kindOrder {
-			require.True(t, g.has(sdn.KindChain, k.id), "%s", k)
-		}
-	}
-}
-
-func auditReferences(t *testing.T, g *graph) {
-	t.Helper()
-	target := map[relation]sdn.Kind{}
-	for kind, rels := range pointingAt {
-		for _, rel := range rels {
-			target[rel] = kind
-		}
-	}
-	for kind, objects := range g.objects {
-		for id, o := range objects {
-			for _, e := range edges(o) {
-				switch e.rel {
-				case deviceOfPort:
-					require.NoError(t, g.needDevice(sdn.DeviceID(e.to)), "%s %s", kind, id)
-				case tenantOfRouter, tenantOfBridge, tenantOfChain, homeOfBridge:
-				default:
-					require.True(t, g.has(target[e.rel], e.to), "%s %s names %s %s", kind, id, target[e.rel], e.to)
-				}
-			}
-		}
-	}
-	for _, p := range fetch(g.Port, all[sdn.PortID](g, sdn.KindPort)) {
-		if p.Peer != "" {
-			peer, _ := g.Port(p.Peer)
-			require.Equal(t, p.ID, peer.Peer, "peer of the peer of %s", p.ID)
-		}
-	}
-}
-
-func auditShared(t *testing.T, g *graph) {
-	t.Helper()
-	bound, listed := 0, 0
-	for k, f := range g.facts {
-		switch k.kind {
-		case kindBind:
-			p, ok := g.Port(sdn.PortID(f.body.(string)))
-			if ok {
-				require.Equal(t, k, bindKey(p.Host, p.Interface))
-				bound++
-			}
-		case kindOrder:
-			if g.has(sdn.KindChain, k.id) {
-				listed += len(g.rules[sdn.ChainID(k.id)])
-			}
-		case kindZoneName:
-			if z, ok := g.zone(sdn.TunnelZoneID(f.body.(string))); ok {
-				require.Equal(t, k.id, z.Name)
-			}
-		}
-	}
-	ports := 0
-	for _, p := range fetch(g.Port, all[sdn.PortID](g, sdn.KindPort)) {
-		if p.Host != "" {
-			ports++
-		}
-	}
-	require.Equal(t, ports, bound, "bound ports that hold their interface")
-	require.Equal(t, len(g.objects[sdn.KindRule]), listed, "rules that have a position")
+	require.NoError(t, top.Audit())
 }
 
 // nothingLeft demands that only what newSite made is stored.
 func (s *site) nothingLeft(t *testing.T) {
 	t.Helper()
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for k := range s.graph.facts {
@@ -126,4 +29,62 @@ func (s *site) nothingLeft(t *testing.T) {
 			require.Fail(t, "left over", "%s", k)
 		}
 	}
+}
+
+// TestAuditFindsWhatIsWrong puts facts into the store that no write of a
+// Topology makes.
+func TestAuditFindsWhatIsWrong(t *testing.T) {
+	server := startEtcd(t, embedetcd.Config{})
+	c := server.Client()
+	for name, wrong := range map[string]struct {
+		key, value, want string
+	}{
+		"a port that no device has":    {"port/p", `{"object":{"ID":"p","Kind":"Bridge","Device":"gone"}}`, "port/p is stored and nobody sees it"},
+		"a member of no group":         {"pgport/g/p", `{"object":{"Group":"g","Port":"p"}}`, "pgport/g/p is stored and nobody sees it"},
+		"an entry of no bridge":        {"arp/b/192.0.2.1/m", `{"object":{"Bridge":"b","Addr":"192.0.2.1","MAC":"m"}}`, "nobody sees it"},
+		"an interface that no one has": {"bind/h/e", `{"object":"p"}`, "bind/h/e is stored and nobody sees it"},
+		"a prefix that no one has":     {"prefix/b/10.0.0.0_8", `{"object":"s"}`, "nobody sees it"},
+		"an order of no chain":         {"order/c", `{"object":["r"]}`, "nobody sees it"},
+		"a dangling filter":            {"router/r", `{"object":{"ID":"r","Forward":"gone"}}`, "what is stored refers to what readers do not see"},
+		"a zone without its name":      {"zone/z", `{"object":{"ID":"z","Name":"n","Type":"gre"}}`, "zone z does not hold its name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := c.Delete(t.Context(), defaultPrefix, clientv3.WithPrefix())
+			require.NoError(t, err)
+			top := openTest(t, c, Options{})
+			requireSound(t, top)
+			_, err = c.Put(t.Context(), defaultPrefix+wrong.key, wrong.value)
+			require.NoError(t, err)
+			_, err = c.Put(t.Context(), defaultPrefix+"meta/head", `{"object":0}`)
+			require.NoError(t, err)
+			_, err = top.Routers(t.Context(), "")
+			require.NoError(t, err)
+			require.ErrorContains(t, top.Audit(), wrong.want)
+		})
+	}
+}
+
+// TestAuditComparesMemoryWithTheStore changes the one without the other.
+func TestAuditComparesMemoryWithTheStore(t *testing.T) {
+	server := startEtcd(t, embedetcd.Config{})
+	s := furnish(t, openTest(t, server.Client(), Options{}))
+	k := key{sdn.KindRouter, string(s.router(t))}
+	right := s.graph.facts[k]
+	for want, f := range map[string]fact{
+		"is stored at revision":             {},
+		"is not in memory what it is in":    {key: k, body: sdn.Router{ID: "other"}, mod: right.mod, created: right.created},
+		"the picture of kind router is not": {key: k, body: sdn.Router{ID: "other"}, mod: right.mod, created: right.created},
+	} {
+		s.mu.Lock()
+		if s.graph.facts[k] = f; f.body == nil {
+			delete(s.graph.facts, k)
+		}
+		s.mu.Unlock()
+		require.ErrorContains(t, s.Audit(), want)
+	}
+	s.mu.Lock()
+	s.graph.facts[k] = right
+	s.graph.facts[key{sdn.KindRouter, "more"}] = right
+	s.mu.Unlock()
+	require.ErrorContains(t, s.Audit(), "is in memory and not stored")
 }

@@ -31,7 +31,7 @@ func (t *Topology) CreateBridge(ctx context.Context, b sdn.Bridge) (sdn.Bridge, 
 		if err := x.createDevice(sdn.KindBridge, string(b.ID), b); err != nil {
 			return err
 		}
-		return x.filter(b.InboundFilter, b.OutboundFilter, "", "")
+		return x.filters([]sdn.ChainID{b.InboundFilter, b.OutboundFilter}, nil)
 	})
 	return result(b, err)
 }
@@ -48,7 +48,7 @@ func (t *Topology) UpdateBridge(ctx context.Context, b sdn.Bridge) error {
 		}
 		b.Home = old.Home
 		x.put(key{sdn.KindBridge, string(b.ID)}, b)
-		return x.filter(b.InboundFilter, b.OutboundFilter, old.InboundFilter, old.OutboundFilter)
+		return x.filters([]sdn.ChainID{b.InboundFilter, b.OutboundFilter}, []sdn.ChainID{old.InboundFilter, old.OutboundFilter})
 	})
 	return err
 }

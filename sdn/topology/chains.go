@@ -65,13 +65,16 @@ func (t *Topology) CreateRule(ctx context.Context, r sdn.Rule) (sdn.Rule, error)
 		return sdn.Rule{}, err
 	}
 	_, err := t.write(ctx, func(x *txn) error {
-		if err := need(x, sdn.KindChain, r.Chain); err != nil {
+		if err := parent(x, sdn.KindChain, r.Chain); err != nil {
 			return err
 		}
 		if r.Type == sdn.RuleJump {
 			if err := need(x, sdn.KindChain, r.JumpChain); err != nil {
 				return err
 			}
+		}
+		if err := x.groups(r.Condition); err != nil {
+			return err
 		}
 		order := x.order(r.Chain)
 		if r.Position > len(order)+1 {
@@ -88,6 +91,14 @@ func (t *Topology) CreateRule(ctx context.Context, r sdn.Rule) (sdn.Rule, error)
 		return sdn.Rule{}, err
 	}
 	return cloneRule(r), nil
+}
+
+// groups needs the groups that a condition names.
+func (x *txn) groups(n sdn.Condition) error {
+	if err := need(x, sdn.KindPortGroup, n.PortGroup, n.InPortGroup, n.OutPortGroup); err != nil {
+		return err
+	}
+	return need(x, sdn.KindIPAddrGroup, n.SrcGroup, n.DstGroup)
 }
 
 // DeleteRule implements sdn.API.

@@ -9,16 +9,19 @@
 // # What is stored
 //
 // Every object is one key, <kind>/<id>, so that the key itself keeps an ID
-// unique; member/<zone>/<host> is a member of a tunnel zone. Three kinds of key
-// hold a decision that several objects share: order/<chain> lists the rules of
-// a chain, bind/<host>/<interface> keeps an interface name unique on a host,
-// zonename/<name> a tunnel zone's name. head is put by every transaction: its
-// revision is the revision of the last write. schema holds the version of all
-// this.
+// unique; that of a member or an entry is made of what it joins, such as
+// member/<zone>/<host>. A DHCP subnet has an ID of its own, below which its hosts
+// are stored, so that its prefix can change. Four kinds of key hold a decision
+// that several objects share: order/<chain> lists the rules of a chain,
+// bind/<host>/<interface> keeps an interface name unique on a host,
+// zonename/<name> a tunnel zone's name, prefix/<bridge>/<prefix> a subnet's
+// prefix on its bridge. head is put by every transaction: its revision is the
+// revision of the last write. schema holds the version of all this; whoever
+// opens an older one raises it.
 //
 // A reference is not stored at its target. What a reader sees is computed: a
 // port without its device does not exist, a filter that names a missing chain
-// is none (see see.go). That is why an object with dependents is deleted in two
+// is none (see see.go). A rule alone goes on to name a group that is gone. That is why an object with dependents is deleted in two
 // steps, of which the first decides: it marks the object as deleted, which
 // makes all that hangs on it invisible to every reader at once and makes every
 // write that relied on the object fail. The second removes and clears what hung

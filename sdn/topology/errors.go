@@ -25,13 +25,6 @@ func refuse(kind error, format string, args ...any) error {
 	return &refusal{fmt.Sprintf(format, args...), kind}
 }
 
-// typeName is what the API calls a kind of object in its error texts.
-var typeName = map[sdn.Kind]string{
-	sdn.KindRouter: "Router", sdn.KindBridge: "Bridge", sdn.KindPort: "Port", sdn.KindRoute: "Route",
-	sdn.KindChain: "Chain", sdn.KindRule: "Rule", sdn.KindHost: "Host", sdn.KindTunnelZone: "TunnelZone",
-	kindMember: "TunnelZoneHost",
-}
-
 func missing[ID ~string](kind sdn.Kind, id ID) error {
 	return refuse(sdn.ErrNotFound, "There is no %s with ID %s.", typeName[kind], id)
 }

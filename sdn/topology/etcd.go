@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type etcd struct {
 	prefix string
 	sink   sink
 	log    *slog.Logger
+	life   context.Context // ends with close
 	stop   context.CancelFunc
 	task   sync.WaitGroup
 }
@@ -48,42 +50,36 @@ func openEtcd(ctx context.Context, c *clientv3.Client, prefix string, to sink, l
 	if err != nil {
 		return nil, fmt.Errorf("load topology from %s: %w", e.prefix, err)
 	}
-	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	e.stop = stop
-	e.task.Go(func() { e.follow(life, rev) })
+	e.life, e.stop = context.WithCancel(context.WithoutCancel(ctx))
+	e.task.Go(func() { e.follow(e.life, rev) })
 	return e, nil
 }
 
 func (e *etcd) path(k key) string { return e.prefix + k.String() }
 
-// found writes the schema version, or checks the one that is there before
-// anything else is read.
-func (e *etcd) found(ctx context.Context) error {
-	schema, err := encode(fact{body: schemaVersion})
-	if err != nil {
-		return err
-	}
-	head, err := encode(fact{body: 0})
-	if err != nil {
-		return err
-	}
-	resp, err := e.client.Txn(ctx).
-		If(clientv3.Compare(clientv3.CreateRevision(e.path(schemaKey)), "=", 0)).
-		Then(clientv3.OpPut(e.path(schemaKey), string(schema)), clientv3.OpPut(e.path(headKey), string(head))).
-		Else(clientv3.OpGet(e.path(schemaKey))).
-		Commit()
-	if err != nil {
-		return fmt.Errorf("%w: %w", sdn.ErrUnavailable, err)
-	}
-	if resp.Succeeded {
-		return nil
-	}
-	_, err = e.fact(resp.Responses[0].GetResponseRange().Kvs[0])
-	return err
-}
-
 // load hands everything to the sink, as of one revision.
 func (e *etcd) load(ctx context.Context) (int64, error) {
+	facts, rev, err := e.read(ctx)
+	if err != nil {
+		return 0, err
+	}
+	e.sink.takeAll(facts, rev)
+	return rev, nil
+}
+
+// all implements store.
+func (e *etcd) all() ([]fact, int64, error) {
+	ctx, cancel := bounded(e.life)
+	defer cancel()
+	facts, rev, err := e.read(ctx)
+	if at := slices.IndexFunc(facts, func(f fact) bool { return f.key == headKey }); at >= 0 {
+		rev = facts[at].mod
+	}
+	return facts, rev, err
+}
+
+// read returns everything that is stored, as of one revision.
+func (e *etcd) read(ctx context.Context) ([]fact, int64, error) {
 	var (
 		facts []fact
 		rev   int64
@@ -93,7 +89,7 @@ func (e *etcd) load(ctx context.Context) (int64, error) {
 		page, err := e.client.Get(ctx, from, clientv3.WithRange(clientv3.GetPrefixRangeEnd(e.prefix)),
 			clientv3.WithLimit(pageSize), clientv3.WithRev(rev))
 		if err != nil {
-			return 0, fmt.Errorf("%w: %w", sdn.ErrUnavailable, err)
+			return nil, 0, fmt.Errorf("%w: %w", sdn.ErrUnavailable, err)
 		}
 		if rev == 0 {
 			rev = page.Header.Revision
@@ -101,7 +97,7 @@ func (e *etcd) load(ctx context.Context) (int64, error) {
 		for _, kv := range page.Kvs {
 			f, err := e.fact(kv)
 			if err != nil {
-				return 0, err
+				return nil, 0, err
 			}
 			facts = append(facts, f)
 		}
@@ -110,8 +106,7 @@ func (e *etcd) load(ctx context.Context) (int64, error) {
 		}
 		from = string(page.Kvs[len(page.Kvs)-1].Key) + "\x00"
 	}
-	e.sink.takeAll(facts, rev)
-	return rev, nil
+	return facts, rev, nil
 }
 
 // fact reads a stored key. A schema from the future is an error, whatever it

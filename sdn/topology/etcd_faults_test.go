@@ -73,14 +73,14 @@ func TestDeletionIsFinishedAfterACrash(t *testing.T) {
 	for _, p := range ports {
 		require.Empty(t, p.Peer)
 	}
-	audit(t, witness)
+	requireSound(t, witness)
 	require.Len(t, witness.unfinished(), 1)
 	require.Greater(t, len(witness.graph.stored[edge{deviceOfPort, string(hub)}]), 0, "there is something left to finish")
 
 	third := openTest(t, server.Client(), Options{})
 	require.Empty(t, third.unfinished(), "whoever opens the store finishes it")
 	require.Empty(t, third.graph.stored[edge{deviceOfPort, string(hub)}])
-	audit(t, third)
+	requireSound(t, third)
 	furnished := &site{Topology: third}
 	furnished.clear(t)
 }
@@ -111,7 +111,7 @@ func TestDeletionOfAnotherIsFinishedLate(t *testing.T) {
 	<-done
 	require.Len(t, witness.graph.objects[sdn.KindRouter], 1)
 	require.Empty(t, witness.graph.objects[sdn.KindRoute])
-	audit(t, witness)
+	requireSound(t, witness)
 }
 
 func TestTheIDOfAnUnfinishedDeletionCanBeUsed(t *testing.T) {
@@ -177,7 +177,7 @@ func TestEtcdGone(t *testing.T) {
 		_, err := s.CreatePort(ctx, bridgePort(b))
 		return err == nil
 	}, 30*time.Second, 10*time.Millisecond)
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 }
 
 // stalling is a watcher whose first watch says nothing until it is compacted.
@@ -229,7 +229,7 @@ func TestReloadAfterCompaction(t *testing.T) {
 
 	_, err = behind.Routers(t.Context(), "")
 	require.NoError(t, err)
-	audit(t, behind)
+	requireSound(t, behind)
 	require.Equal(t, writer.graph.facts, behind.graph.facts)
 	m.requireEqual(t, writer.Topology)
 	writer.bound(t, writer.bridge, "pod8")
@@ -244,9 +244,9 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 
 	_, err = OpenEtcd(t.Context(), server.Client(), Options{})
 	require.ErrorIs(t, err, sdn.ErrUnavailable)
-	require.ErrorContains(t, err, "its schema has version 2, this program knows 1")
+	require.ErrorContains(t, err, "its schema has version 3, this program knows 2")
 	_, err = s.CreateBridge(t.Context(), sdn.Bridge{})
-	require.ErrorContains(t, err, "its schema has version 2, this program knows 1", "a running program stops writing, too")
+	require.ErrorContains(t, err, "its schema has version 3, this program knows 2", "a running program stops writing, too")
 	require.Eventually(t, func() bool {
 		_, err := s.Bridges(t.Context(), "")
 		return errors.Is(err, sdn.ErrUnavailable)

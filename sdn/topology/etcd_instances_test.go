@@ -46,8 +46,8 @@ func TestWritersOfTwoInstances(t *testing.T) {
 	require.NoError(t, err)
 	_, err = one.Routers(t.Context(), "")
 	require.NoError(t, err)
-	audit(t, one.Topology)
-	audit(t, two)
+	requireSound(t, one.Topology)
+	requireSound(t, two)
 	require.Equal(t, one.graph.facts, two.graph.facts)
 	m.requireEqual(t, one.Topology)
 	third := openTest(t, server.Client(), Options{})
@@ -89,7 +89,7 @@ func TestOneOfManyWins(t *testing.T) {
 	list, err := one.Rules(t.Context(), c)
 	require.NoError(t, err)
 	require.Len(t, list, 16)
-	audit(t, one.Topology)
+	requireSound(t, one.Topology)
 }
 
 // TestCheckedWritesOfTwoInstances lets one give a chain a second rule and the

@@ -88,7 +88,7 @@ func TestStaleWriterCannotReferToWhatIsGone(t *testing.T) {
 	_, err = s.Routers(t.Context(), "")
 	require.NoError(t, err)
 	require.Equal(t, before, s.graph.rev, "nothing was written")
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 }
 
 // TestHostIsNotDeletedUnderABinding deletes a host from a writer that has not
@@ -108,5 +108,5 @@ func TestHostIsNotDeletedUnderABinding(t *testing.T) {
 	require.ErrorIs(t, stale.DeleteHost(ctx, s.host), sdn.ErrUnavailable)
 	_, err = s.Host(t.Context(), s.host)
 	require.NoError(t, err)
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 }

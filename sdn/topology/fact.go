@@ -8,8 +8,10 @@ import (
 	"github.com/moatnet/moat/sdn"
 )
 
-// schemaVersion is the version of the stored form, key "meta/schema".
-const schemaVersion = 1
+// schemaVersion is the version of the stored form, key "meta/schema". Version 2
+// has groups, neighbours and DHCP, and further fields of routers and conditions;
+// what version 1 stored means the same in it.
+const schemaVersion = 2
 
 // Keys of kindMeta.
 var (
@@ -26,19 +28,15 @@ type key struct {
 	id   string
 }
 
-func (k key) String() string {
-	if k.kind == sdn.KindTunnelZone {
-		return "zone/" + k.id
-	}
-	return string(k.kind) + "/" + k.id
-}
+func (k key) String() string { return forms[k.kind].name + "/" + k.id }
 
+// parseKey reads a stored key; the kind of one that no form has is its name.
 func parseKey(s string) key {
-	kind, id, _ := strings.Cut(s, "/")
-	if kind == "zone" {
-		return key{sdn.KindTunnelZone, id}
+	name, id, _ := strings.Cut(s, "/")
+	if kind, ok := kindNamed[name]; ok {
+		return key{kind, id}
 	}
-	return key{sdn.Kind(kind), id}
+	return key{sdn.Kind(name), id}
 }
 
 // fact is what is stored under a key. Body is an object of sdn by value, the
@@ -67,36 +65,11 @@ func encode(f fact) ([]byte, error) {
 
 // decode fills body and mark from the stored form.
 func (f *fact) decode(value []byte) error {
-	var err error
-	switch f.key.kind {
-	case sdn.KindRouter:
-		err = decodeAs[sdn.Router](f, value)
-	case sdn.KindBridge:
-		err = decodeAs[sdn.Bridge](f, value)
-	case sdn.KindPort:
-		err = decodeAs[sdn.Port](f, value)
-	case sdn.KindRoute:
-		err = decodeAs[sdn.Route](f, value)
-	case sdn.KindChain:
-		err = decodeAs[sdn.Chain](f, value)
-	case sdn.KindRule:
-		err = decodeAs[sdn.Rule](f, value)
-	case sdn.KindHost:
-		err = decodeAs[sdn.Host](f, value)
-	case sdn.KindTunnelZone:
-		err = decodeAs[sdn.TunnelZone](f, value)
-	case kindMember:
-		err = decodeAs[sdn.TunnelZoneHost](f, value)
-	case kindOrder:
-		err = decodeAs[[]string](f, value)
-	case kindBind, kindZoneName:
-		err = decodeAs[string](f, value)
-	case kindMeta:
-		err = decodeAs[int](f, value)
-	default:
-		err = fmt.Errorf("unknown kind %q", f.key.kind)
+	form, ok := forms[f.key.kind]
+	if !ok {
+		return fmt.Errorf("decode %s/%s: unknown kind %q", f.key.kind, f.key.id, f.key.kind)
 	}
-	if err != nil {
+	if err := form.decode(f, value); err != nil {
 		return fmt.Errorf("decode %s: %w", f.key, err)
 	}
 	return nil
@@ -109,13 +82,5 @@ func decodeAs[T any](f *fact, value []byte) error {
 		return err
 	}
 	f.body, f.deleted = body, r.Deleted
-	return nil
-}
-
-// checkSchema refuses a store that a newer program wrote.
-func checkSchema(version int) error {
-	if version > schemaVersion {
-		return fmt.Errorf("%w: its schema has version %d, this program knows %d", errNewerSchema, version, schemaVersion)
-	}
 	return nil
 }

@@ -21,7 +21,7 @@ const (
 // follows removes what nobody sees any more.
 func (s *state) erase(ctx context.Context, kind sdn.Kind, id string, guard func(x *txn) error) error {
 	_, err := s.write(ctx, func(x *txn) error {
-		if err := need(x, kind, id); err != nil {
+		if err := parent(x, kind, id); err != nil {
 			return err
 		}
 		if err := guard(x); err != nil {
@@ -145,29 +145,32 @@ func (b *broom) clear(k key) bool {
 	if len(b.writes) >= stepSize {
 		return false
 	}
-	b.release(b.graph.facts[k].body)
+	b.release(k)
 	b.remove(k)
 	return true
 }
 
 // release gives back what an object holds besides its own key.
-func (b *broom) release(body any) {
-	switch o := body.(type) {
+func (b *broom) release(k key) {
+	switch o := b.graph.facts[k].body.(type) {
 	case sdn.Port:
-		k := bindKey(o.Host, o.Interface)
-		if held, _ := b.graph.facts[k].body.(string); held == string(o.ID) {
-			b.remove(k)
-		}
+		b.yield(bindKey(o.Host, o.Interface), string(o.ID))
 	case sdn.Chain:
 		b.remove(key{kindOrder, string(o.ID)})
 	case sdn.TunnelZone:
-		k := key{kindZoneName, o.Name}
-		if held, _ := b.graph.facts[k].body.(string); held == string(o.ID) {
-			b.remove(k)
-		}
+		b.yield(key{kindZoneName, o.Name}, string(o.ID))
+	case sdn.DHCPSubnet:
+		b.yield(prefixKey(o.Bridge, o.Prefix), k.id)
 	case sdn.Rule:
 		if b.graph.has(sdn.KindChain, string(o.Chain)) {
 			b.unlist(o)
 		}
+	}
+}
+
+// yield gives back a name that an object holds.
+func (b *broom) yield(name key, holder string) {
+	if held, _ := b.graph.facts[name].body.(string); held == holder {
+		b.remove(name)
 	}
 }

@@ -85,10 +85,10 @@ func (s *state) why() error {
 // everything lists all objects, targets of references before their referrers.
 func (g *graph) everything() []sdn.Change {
 	var list []sdn.Change
-	for _, kind := range []sdn.Kind{sdn.KindHost, sdn.KindTunnelZone, sdn.KindChain, sdn.KindRule,
-		sdn.KindRouter, sdn.KindBridge, sdn.KindPort, sdn.KindRoute} {
+	for _, kind := range inOrder {
 		for _, id := range slices.Sorted(maps.Keys(g.objects[kind])) {
-			list = append(list, sdn.Change{Kind: kind, ID: id, After: g.objects[kind][id]})
+			id, o := shown(key{kind, id}, g.objects[kind][id])
+			list = append(list, sdn.Change{Kind: kind, ID: id, After: o})
 		}
 	}
 	return list

@@ -2,7 +2,6 @@ package topology
 
 import (
 	"reflect"
-	"slices"
 
 	"github.com/moatnet/moat/sdn"
 )
@@ -30,9 +29,10 @@ func newGraph() *graph {
 		rules:   map[sdn.ChainID][]sdn.Rule{},
 		overlay: newOverlay(),
 	}
-	for _, k := range []sdn.Kind{sdn.KindRouter, sdn.KindBridge, sdn.KindPort, sdn.KindRoute, sdn.KindChain,
-		sdn.KindRule, sdn.KindHost, sdn.KindTunnelZone, kindMember} {
-		g.objects[k] = map[string]any{}
+	for k := range forms {
+		if !decision(k) {
+			g.objects[k] = map[string]any{}
+		}
 	}
 	return g
 }
@@ -76,11 +76,10 @@ func (p *pass) store(f fact) {
 	} else {
 		p.facts[f.key] = f
 	}
-	switch f.key.kind {
-	case kindOrder:
+	if f.key.kind == kindOrder {
 		p.chains[f.key.id] = struct{}{}
-		return
-	case kindBind, kindZoneName, kindMeta:
+	}
+	if decision(f.key.kind) {
 		return
 	}
 	p.stored.remove(f.key.id, edges(old.body))
@@ -97,6 +96,9 @@ func (p *pass) store(f fact) {
 func (p *pass) look(k key) {
 	was, had := p.objects[k.kind][k.id]
 	now, has := p.see(p.facts[k])
+	if !has {
+		now = nil
+	}
 	if r, ok := now.(sdn.Rule); ok {
 		if old, ok := was.(sdn.Rule); ok {
 			r.Position = old.Position
@@ -107,7 +109,7 @@ func (p *pass) look(k key) {
 		return
 	}
 	p.replace(k, now)
-	if had == has {
+	if had == has && k.kind != sdn.KindDHCPSubnet { // hosts show the subnet's prefix
 		return
 	}
 	for _, rel := range pointingAt[k.kind] {
@@ -160,17 +162,4 @@ func (p *pass) number(chain string) {
 		return
 	}
 	p.rules[sdn.ChainID(chain)] = list
-}
-
-// changes lists what is different from before, in the order of first touch.
-func (p *pass) changes() []sdn.Change {
-	var list []sdn.Change
-	for _, k := range p.touched {
-		before, after := p.before[k], p.objects[k.kind][k.id]
-		if k.kind == kindMember || reflect.DeepEqual(before, after) {
-			continue
-		}
-		list = append(list, sdn.Change{Kind: k.kind, ID: k.id, Before: before, After: after})
-	}
-	return slices.Clip(list)
 }

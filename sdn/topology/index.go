@@ -6,15 +6,6 @@ import (
 	"github.com/moatnet/moat/sdn"
 )
 
-// Kinds of stored key beyond those of sdn.
-const (
-	kindMember   sdn.Kind = "member"   // zone/host: a host in a tunnel zone
-	kindOrder    sdn.Kind = "order"    // chain: IDs of its rules, in order
-	kindBind     sdn.Kind = "bind"     // host/interface: ID of the bound port
-	kindZoneName sdn.Kind = "zonename" // name: ID of the tunnel zone
-	kindMeta     sdn.Kind = "meta"     // head and schema
-)
-
 // relation is how one object refers to another. Its index lists the referrers.
 type relation uint8
 
@@ -36,6 +27,16 @@ const (
 	jumpOfRule
 	zoneOfMember
 	hostOfMember
+	tenantOfPortGroup
+	groupOfGroupPort
+	portOfGroupPort
+	groupOfAddr
+	groupOfRule
+	bridgeOfMAC
+	portOfMAC
+	bridgeOfARP
+	bridgeOfSubnet
+	subnetOfHost
 	relations // their number
 )
 
@@ -48,17 +49,25 @@ var referrer = [relations]sdn.Kind{
 	routerOfRoute: sdn.KindRoute, hopOfRoute: sdn.KindRoute,
 	chainOfRule: sdn.KindRule, jumpOfRule: sdn.KindRule,
 	zoneOfMember: kindMember, hostOfMember: kindMember,
+	tenantOfPortGroup: sdn.KindPortGroup, groupOfGroupPort: sdn.KindPortGroupPort, portOfGroupPort: sdn.KindPortGroupPort,
+	groupOfAddr: sdn.KindIPAddrGroupAddr, groupOfRule: sdn.KindRule,
+	bridgeOfMAC: sdn.KindMACPort, portOfMAC: sdn.KindMACPort, bridgeOfARP: sdn.KindIP4MAC,
+	bridgeOfSubnet: sdn.KindDHCPSubnet, subnetOfHost: sdn.KindDHCPHost,
 }
 
 // pointingAt lists the relations through which a referrer's picture depends on
-// whether an object of the kind exists.
+// whether an object of the kind exists. A rule shows the group that it names
+// also when that is gone.
 var pointingAt = map[sdn.Kind][]relation{
-	sdn.KindRouter:     {deviceOfPort, routerOfRoute},
-	sdn.KindBridge:     {deviceOfPort},
-	sdn.KindPort:       {peerOfPort, selfOfBridge, hopOfRoute},
-	sdn.KindChain:      {filterOfPort, filterOfRouter, filterOfBridge, chainOfRule, jumpOfRule},
-	sdn.KindHost:       {hostOfPort, hostOfMember},
-	sdn.KindTunnelZone: {zoneOfMember},
+	sdn.KindRouter:      {deviceOfPort, routerOfRoute},
+	sdn.KindBridge:      {deviceOfPort, bridgeOfMAC, bridgeOfARP, bridgeOfSubnet},
+	sdn.KindPort:        {peerOfPort, selfOfBridge, hopOfRoute, portOfGroupPort, portOfMAC},
+	sdn.KindChain:       {filterOfPort, filterOfRouter, filterOfBridge, chainOfRule, jumpOfRule},
+	sdn.KindHost:        {hostOfPort, hostOfMember},
+	sdn.KindTunnelZone:  {zoneOfMember},
+	sdn.KindPortGroup:   {groupOfGroupPort},
+	sdn.KindIPAddrGroup: {groupOfAddr},
+	sdn.KindDHCPSubnet:  {subnetOfHost},
 }
 
 // edge is one relation to one object.
@@ -89,44 +98,4 @@ func (x index) remove(id string, edges []edge) {
 			x[e] = slices.Delete(x[e], at, at+1)
 		}
 	}
-}
-
-// edges lists what an object refers to.
-func edges(body any) []edge {
-	var list []edge
-	add := func(rel relation, to string) {
-		if to != "" {
-			list = append(list, edge{rel, to})
-		}
-	}
-	switch b := body.(type) {
-	case sdn.Router:
-		list = append(list, edge{tenantOfRouter, string(b.TenantID)})
-		add(filterOfRouter, string(b.InboundFilter))
-		add(filterOfRouter, string(b.OutboundFilter))
-	case sdn.Bridge:
-		list = append(list, edge{tenantOfBridge, string(b.TenantID)})
-		add(filterOfBridge, string(b.InboundFilter))
-		add(filterOfBridge, string(b.OutboundFilter))
-		add(homeOfBridge, string(b.Home.Device))
-		add(selfOfBridge, string(b.Home.Self))
-	case sdn.Port:
-		add(deviceOfPort, string(b.Device))
-		add(peerOfPort, string(b.Peer))
-		add(hostOfPort, string(b.Host))
-		add(filterOfPort, string(b.InboundFilter))
-		add(filterOfPort, string(b.OutboundFilter))
-	case sdn.Route:
-		add(routerOfRoute, string(b.Router))
-		add(hopOfRoute, string(b.NextHopPort))
-	case sdn.Chain:
-		list = append(list, edge{tenantOfChain, string(b.TenantID)})
-	case sdn.Rule:
-		add(chainOfRule, string(b.Chain))
-		add(jumpOfRule, string(b.JumpChain))
-	case sdn.TunnelZoneHost:
-		add(zoneOfMember, string(b.Zone))
-		add(hostOfMember, string(b.Host))
-	}
-	return list
 }

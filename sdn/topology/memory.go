@@ -63,4 +63,15 @@ func (m *memory) head(context.Context) (int64, error) {
 	return m.rev, nil
 }
 
+// all implements store. Bodies are in the graph alone.
+func (m *memory) all() ([]fact, int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make([]fact, 0, len(m.mods))
+	for k, mod := range m.mods {
+		list = append(list, fact{key: k, mod: mod})
+	}
+	return list, m.rev, nil
+}
+
 func (m *memory) close() {}

@@ -82,7 +82,7 @@ func (x *txn) createPort(p sdn.Port) error {
 	if err := x.create(sdn.KindPort, string(p.ID), p); err != nil {
 		return err
 	}
-	if err := x.filter(p.InboundFilter, p.OutboundFilter, "", ""); err != nil {
+	if err := x.filters([]sdn.ChainID{p.InboundFilter, p.OutboundFilter}, nil); err != nil {
 		return err
 	}
 	if p.Kind == sdn.RouterPort {
@@ -144,7 +144,7 @@ func (t *Topology) UpdatePort(ctx context.Context, p sdn.Port) error {
 		if old.Peer != "" {
 			peer = ""
 		}
-		if err := x.filter(n.InboundFilter, n.OutboundFilter, old.InboundFilter, old.OutboundFilter); err != nil {
+		if err := x.filters([]sdn.ChainID{n.InboundFilter, n.OutboundFilter}, []sdn.ChainID{old.InboundFilter, old.OutboundFilter}); err != nil {
 			return err
 		}
 		return x.attach(n.ID, host, iface, peer)
@@ -153,7 +153,8 @@ func (t *Topology) UpdatePort(ctx context.Context, p sdn.Port) error {
 }
 
 // DeletePort implements sdn.API. A bridge port goes in one transaction; a
-// router port is marked first, for the routes that lead through it.
+// router port is marked first, for the routes that lead through it, and so is a
+// port with memberships or MAC entries.
 func (t *Topology) DeletePort(ctx context.Context, id sdn.PortID) error {
 	marked := false
 	_, err := t.write(ctx, func(x *txn) error {
@@ -161,7 +162,7 @@ func (t *Topology) DeletePort(ctx context.Context, id sdn.PortID) error {
 		if err != nil {
 			return err
 		}
-		if marked = p.Kind == sdn.RouterPort; marked {
+		if marked = p.Kind == sdn.RouterPort || x.listed(id); marked {
 			x.mark(sdn.KindPort, string(id))
 			return nil
 		}
@@ -178,6 +179,12 @@ func (t *Topology) DeletePort(ctx context.Context, id sdn.PortID) error {
 		t.erased(ctx, key{sdn.KindPort, string(id)})
 	}
 	return err
+}
+
+// listed says that groups or MAC tables name a port. Who makes them do so pins
+// the port.
+func (x *txn) listed(id sdn.PortID) bool {
+	return len(x.graph.stored[edge{portOfGroupPort, string(id)}]) > 0 || len(x.graph.stored[edge{portOfMAC, string(id)}]) > 0
 }
 
 // localRoute is the route that makes a router answer at its port's address.

@@ -30,7 +30,7 @@ func (t *Topology) CreateRouter(ctx context.Context, r sdn.Router) (sdn.Router, 
 		if err := x.createDevice(sdn.KindRouter, string(r.ID), r); err != nil {
 			return err
 		}
-		return x.filter(r.InboundFilter, r.OutboundFilter, "", "")
+		return x.filters(routerFilters(r), nil)
 	})
 	return result(r, err)
 }
@@ -46,9 +46,13 @@ func (t *Topology) UpdateRouter(ctx context.Context, r sdn.Router) error {
 			return err
 		}
 		x.put(key{sdn.KindRouter, string(r.ID)}, r)
-		return x.filter(r.InboundFilter, r.OutboundFilter, old.InboundFilter, old.OutboundFilter)
+		return x.filters(routerFilters(r), routerFilters(old))
 	})
 	return err
+}
+
+func routerFilters(r sdn.Router) []sdn.ChainID {
+	return []sdn.ChainID{r.InboundFilter, r.OutboundFilter, r.LocalRedirect, r.Forward}
 }
 
 // DeleteRouter implements sdn.API.

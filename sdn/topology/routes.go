@@ -28,7 +28,7 @@ func (t *Topology) CreateRoute(ctx context.Context, r sdn.Route) (sdn.Route, err
 		return sdn.Route{}, err
 	}
 	_, err := t.write(ctx, func(x *txn) error {
-		if err := need(x, sdn.KindRouter, r.Router); err != nil {
+		if err := parent(x, sdn.KindRouter, r.Router); err != nil {
 			return err
 		}
 		if r.NextHopPort != "" || r.Type == sdn.RouteNormal {

@@ -13,6 +13,8 @@ func (g *graph) see(f fact) (any, bool) {
 	case sdn.Router:
 		keep(g, sdn.KindChain, &b.InboundFilter)
 		keep(g, sdn.KindChain, &b.OutboundFilter)
+		keep(g, sdn.KindChain, &b.LocalRedirect)
+		keep(g, sdn.KindChain, &b.Forward)
 		return b, true
 	case sdn.Bridge:
 		keep(g, sdn.KindChain, &b.InboundFilter)
@@ -33,8 +35,27 @@ func (g *graph) see(f fact) (any, bool) {
 		if !g.has(sdn.KindTunnelZone, string(b.Zone)) || !g.has(sdn.KindHost, string(b.Host)) {
 			return nil, false
 		}
+	case sdn.PortGroupPort:
+		return b, g.has(sdn.KindPortGroup, string(b.Group)) && g.has(sdn.KindPort, string(b.Port))
+	case sdn.IPAddrGroupAddr:
+		return b, g.has(sdn.KindIPAddrGroup, string(b.Group))
+	case sdn.MACPort:
+		return b, g.has(sdn.KindBridge, string(b.Bridge)) && g.has(sdn.KindPort, string(b.Port))
+	case sdn.IP4MAC:
+		return b, g.has(sdn.KindBridge, string(b.Bridge))
+	case sdn.DHCPSubnet:
+		return b, g.has(sdn.KindBridge, string(b.Bridge))
+	case dhcpHost:
+		return g.seeHost(b)
 	}
 	return f.body, true
+}
+
+// seeHost adds what the subnet decides.
+func (g *graph) seeHost(h dhcpHost) (any, bool) {
+	s, ok := object[sdn.DHCPSubnet](g, sdn.KindDHCPSubnet, h.Subnet)
+	h.Host.Bridge, h.Host.Subnet = s.Bridge, s.Prefix
+	return h, ok
 }
 
 // seePort adds the tunnel key, which is the revision of the port's creation: a

@@ -11,6 +11,9 @@ type store interface {
 	commit(ctx context.Context, x *txn) (rev int64, ok bool, err error)
 	// head returns the revision of the last write there is.
 	head(ctx context.Context) (int64, error)
+	// all returns everything that is stored, and the revision of the last write.
+	// Bodies are left out where the store keeps none.
+	all() ([]fact, int64, error)
 	// close stops the feed of the sink and waits for it.
 	close()
 }

@@ -63,7 +63,7 @@ func testDeleteRouter(t *testing.T, open opener) {
 		require.Empty(t, p.Peer)
 	}
 	require.Equal(t, sdn.Home{Device: sdn.DeviceID(x.left)}, x.home(t, x.bridge), "the home stays, its port does not")
-	audit(t, x.Topology)
+	requireSound(t, x.Topology)
 	_, err := x.CreateRouter(ctx, sdn.Router{ID: x.left})
 	require.NoError(t, err, "the ID is free again")
 	ports, err := x.Ports(ctx, sdn.DeviceID(x.left))
@@ -86,7 +86,7 @@ func testDeleteBridge(t *testing.T, open opener) {
 	require.NoError(t, err)
 	require.Empty(t, list)
 	x.bound(t, x.site.bridge(t), "pod0")
-	audit(t, x.Topology)
+	requireSound(t, x.Topology)
 	x.clear(t)
 }
 
@@ -105,7 +105,7 @@ func testDeletePorts(t *testing.T, open opener) {
 	require.NoError(t, err)
 	require.Len(t, routes, 2, "the local and the normal route of the other port")
 	require.NoError(t, x.DeletePort(ctx, x.bl.ID))
-	audit(t, x.Topology)
+	requireSound(t, x.Topology)
 	x.clear(t)
 }
 
@@ -131,11 +131,12 @@ func testDeleteChain(t *testing.T, open opener) {
 	p, err := x.Port(ctx, x.pod.ID)
 	require.NoError(t, err)
 	require.Empty(t, p.InboundFilter)
-	audit(t, x.Topology)
+	requireSound(t, x.Topology)
 	x.clear(t)
 }
 
-// clear deletes every device and chain, and demands that nothing stays stored.
+// clear deletes every device, chain and group, and demands that nothing stays
+// stored.
 func (s *site) clear(t *testing.T) {
 	t.Helper()
 	ctx := t.Context()
@@ -154,6 +155,16 @@ func (s *site) clear(t *testing.T) {
 	for _, c := range chains {
 		require.NoError(t, s.DeleteChain(ctx, c.ID))
 	}
+	portGroups, err := s.PortGroups(ctx, "", "")
+	require.NoError(t, err)
+	for _, g := range portGroups {
+		require.NoError(t, s.DeletePortGroup(ctx, g.ID))
+	}
+	addrGroups, err := s.IPAddrGroups(ctx)
+	require.NoError(t, err)
+	for _, g := range addrGroups {
+		require.NoError(t, s.DeleteIPAddrGroup(ctx, g.ID))
+	}
 	s.nothingLeft(t)
 }
 
@@ -171,7 +182,7 @@ func testLongCascades(t *testing.T, open opener) {
 	for range 150 {
 		s.rule(t, sdn.Rule{Chain: c, Type: sdn.RuleDrop})
 	}
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 	require.NoError(t, s.DeleteRouter(ctx, hub))
 	ports, err := s.Ports(ctx, "")
 	require.NoError(t, err)
@@ -186,7 +197,7 @@ func testLongCascades(t *testing.T, open opener) {
 	for _, p := range ports {
 		require.Empty(t, p.InboundFilter)
 	}
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 	s.clear(t)
 }
 

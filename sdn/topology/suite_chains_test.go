@@ -95,7 +95,7 @@ func testRules(t *testing.T, open opener) {
 	require.NoError(t, s.DeleteRule(ctx, ids[0]))
 	require.ErrorIs(t, s.DeleteRule(ctx, ids[0]), sdn.ErrNotFound)
 	requireOrder(t, s, c, []sdn.RuleID{head.ID, middle.ID, ids[1], ids[2]})
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 }
 
 func requireOrder(t *testing.T, s *site, c sdn.ChainID, want []sdn.RuleID) {

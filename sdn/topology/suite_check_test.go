@@ -31,7 +31,7 @@ func testCheck(t *testing.T, open opener) {
 	_, err := s.CreateRule(ctx, sdn.Rule{Chain: c, Type: sdn.RuleAccept})
 	require.ErrorIs(t, err, sdn.ErrUnsupported)
 	require.Equal(t, before, viewOf(s.Topology, func(v sdn.View) []sdn.Rule { return v.RulesOf(c) }))
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 
 	require.NoError(t, s.UpdatePort(ctx, sdn.Port{ID: p.ID}))
 	s.rule(t, sdn.Rule{Chain: c, Type: sdn.RuleAccept})
@@ -51,5 +51,5 @@ func testCheck(t *testing.T, open opener) {
 	require.Empty(t, asked, "a port without filters concerns no chain")
 	require.NoError(t, s.DeleteRule(ctx, first.ID))
 	require.Equal(t, map[sdn.ChainID]int{c: 1}, asked)
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 }

@@ -78,7 +78,7 @@ func testHomes(t *testing.T, open opener) {
 			require.Equal(t, sdn.Home{Device: sdn.DeviceID(r)}, s.home(t, b))
 			linked(t, b)
 			require.Equal(t, sdn.Home{Device: sdn.DeviceID(r)}, s.home(t, b), "a new link does not bring it back")
-			audit(t, s.Topology)
+			requireSound(t, s.Topology)
 		})
 	}
 	t.Run("linked to a bound router port", func(t *testing.T) {

@@ -90,5 +90,5 @@ func testZones(t *testing.T, open opener) {
 	members, err := s.TunnelZoneHosts(ctx, first.ID)
 	require.NoError(t, err)
 	require.Empty(t, members)
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 }

@@ -96,7 +96,7 @@ func testUpdatePort(t *testing.T, open opener) {
 	require.NoError(t, err)
 	require.Equal(t, free.ID, got.Peer)
 	require.ErrorIs(t, s.Bind(ctx, sdn.Binding{Host: s.host, Port: other.ID, Interface: "eth1"}), sdn.ErrConflict)
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 }
 
 func testLinks(t *testing.T, open opener) {
@@ -126,5 +126,5 @@ func testLinks(t *testing.T, open opener) {
 	require.NoError(t, err)
 	require.Empty(t, got.Peer)
 	require.NoError(t, s.Link(ctx, a.ID, c.ID))
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 }

@@ -64,5 +64,5 @@ func testRoutes(t *testing.T, open opener) {
 	left, err := s.Routes(ctx, r)
 	require.NoError(t, err)
 	require.Equal(t, []sdn.Route{kept}, left, "routes go with their next-hop port")
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 }

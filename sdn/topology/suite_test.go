@@ -38,6 +38,16 @@ func suite(t *testing.T, open opener) {
 		"slow follower":     testSlowFollower,
 		"follow ends":       testFollowEnds,
 		"writers":           testWriters,
+		"port groups":       testPortGroups,
+		"address groups":    testAddrGroups,
+		"rules with groups": testRulesWithGroups,
+		"MAC table":         testMACTable,
+		"ARP table":         testARPTable,
+		"DHCP subnets":      testDHCPSubnets,
+		"DHCP hosts":        testDHCPHosts,
+		"long tables":       testLongTables,
+		"redirect chains":   testRedirectChains,
+		"nothing's parts":   testPartsOfNothing,
 	}
 	for name, f := range cases {
 		t.Run(name, func(t *testing.T) { f(t, open) })

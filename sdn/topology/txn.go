@@ -3,6 +3,7 @@ package topology
 import (
 	"errors"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/moatnet/moat/sdn"
@@ -61,6 +62,14 @@ func need[ID ~string](x *txn, kind sdn.Kind, ids ...ID) error {
 	return nil
 }
 
+// parent needs what an object is a part of.
+func parent[ID ~string](x *txn, kind sdn.Kind, id ID) error {
+	if id == "" {
+		return missing(kind, id)
+	}
+	return need(x, kind, id)
+}
+
 // vacate relies on nothing being stored under a key.
 func (x *txn) vacate(k key) error {
 	x.rely(k)
@@ -100,6 +109,9 @@ func essence(body any) any {
 	case sdn.Host:
 		b.Alive, b.Addresses, b.Interfaces = false, nil, nil
 		return b
+	case dhcpHost:
+		b.Host.Bridge, b.Host.Subnet = "", netip.Prefix{}
+		return b
 	}
 	return body
 }
@@ -129,19 +141,24 @@ func (x *txn) touch(ids ...sdn.ChainID) {
 	}
 }
 
-// filter needs the chains of two filter references, and touches those that the
-// write adds.
-func (x *txn) filter(in, out, oldIn, oldOut sdn.ChainID) error {
-	if err := need(x, sdn.KindChain, in, out); err != nil {
+// filters needs the chains of a user's references, and touches those that the
+// write adds or puts in another place.
+func (x *txn) filters(now, before []sdn.ChainID) error {
+	if err := need(x, sdn.KindChain, now...); err != nil {
 		return err
 	}
-	if in != oldIn {
-		x.touch(in)
-	}
-	if out != oldOut {
-		x.touch(out)
+	for i, c := range now {
+		if i >= len(before) || before[i] != c {
+			x.touch(c)
+		}
 	}
 	return nil
+}
+
+// pin writes an object as it is, so that a write that would remove it without
+// marking it is computed anew.
+func (x *txn) pin(kind sdn.Kind, id string) {
+	x.put(key{kind, id}, x.graph.objects[kind][id])
 }
 
 // list returns the writes in the order of their keys, with the revisions that

@@ -138,7 +138,7 @@ func testWriters(t *testing.T, open opener) {
 	m := follow(t, s.Topology)
 	done := newCrowd(s.host).fight(t, 60, s.Topology)
 	require.Greater(t, done, 100, "calls that succeeded")
-	audit(t, s.Topology)
+	requireSound(t, s.Topology)
 	m.requireEqual(t, s.Topology)
 	s.clear(t)
 }

@@ -99,7 +99,7 @@ func (t *Topology) AddTunnelZoneHost(ctx context.Context, m sdn.TunnelZoneHost) 
 		return err
 	}
 	_, err := t.write(ctx, func(x *txn) error {
-		if err := need(x, sdn.KindTunnelZone, m.Zone); err != nil {
+		if err := parent(x, sdn.KindTunnelZone, m.Zone); err != nil {
 			return err
 		}
 		if err := need(x, sdn.KindHost, m.Host); err != nil {

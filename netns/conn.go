@@ -123,6 +123,7 @@ func (c *conn) exchange(ctx context.Context, requests ...*request) ([]answer, er
 type step struct {
 	name    string
 	request *request
+	exists  error // what EEXIST means, beyond itself; may be nil
 }
 
 // do sends the steps as one datagram and returns the first refusal.
@@ -136,8 +137,12 @@ func (c *conn) do(ctx context.Context, steps ...step) error {
 		return err
 	}
 	for i, a := range answers {
-		if a.err != nil {
-			return fmt.Errorf("%s: %w", steps[i].name, a.err)
+		switch s := steps[i]; {
+		case a.err == nil:
+		case s.exists != nil && errors.Is(a.err, unix.EEXIST):
+			return fmt.Errorf("%s: %w: %w", s.name, s.exists, a.err)
+		default:
+			return fmt.Errorf("%s: %w", s.name, a.err)
 		}
 	}
 	return nil

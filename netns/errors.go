@@ -7,6 +7,9 @@ var (
 	// ErrInterfaceExists: the pod has an interface of that name already, and it
 	// is not one that Make made for the same host end.
 	ErrInterfaceExists = errors.New("the pod has an interface of this name already")
+	// ErrRouteExists: the pod has a route to the same destination, such as a
+	// default route by way of another interface.
+	ErrRouteExists = errors.New("the pod has a route to this destination already")
 	// ErrNoNamespace: the namespace does not exist (any more), or what is at its
 	// path is no network namespace.
 	ErrNoNamespace = errors.New("no such network namespace")

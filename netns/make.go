@@ -38,8 +38,8 @@ type Made struct {
 // carrier is up and its bridge port enabled. A pair that an earlier Make with the same
 // alias left behind is replaced. A step that fails undoes those before it.
 //
-// Errors: ErrInterfaceExists, ErrNoNamespace, ErrForeign, the context's, or the
-// kernel's (unix.Errno).
+// Errors: ErrInterfaceExists, ErrRouteExists, ErrNoNamespace, ErrForeign, the
+// context's, or the kernel's (unix.Errno).
 func Make(ctx context.Context, v Veth) (Made, error) {
 	made, err := makePair(ctx, v)
 	if err != nil {

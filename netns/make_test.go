@@ -51,6 +51,14 @@ func TestMakeRefuses(t *testing.T) {
 		"same address twice": {func(_ *testing.T, _, _ *space, v *netns.Veth) {
 			v.Addresses = append(v.Addresses, v.Addresses[0])
 		}, unix.EEXIST},
+		"pod has a default route": {func(t *testing.T, _, pod *space, _ *netns.Veth) {
+			pod.do(t, func() {
+				lo, err := netlink.LinkByName("lo")
+				require.NoError(t, err)
+				require.NoError(t, netlink.LinkSetUp(lo))
+				require.NoError(t, netlink.RouteAdd(&netlink.Route{LinkIndex: lo.Attrs().Index, Dst: &net.IPNet{IP: net.IPv4zero, Mask: net.CIDRMask(0, 32)}, Scope: netlink.SCOPE_LINK}))
+			})
+		}, netns.ErrRouteExists},
 		"gateway of another family than the route": {func(_ *testing.T, _, _ *space, v *netns.Veth) {
 			v.Routes = []netip.Prefix{netip.MustParsePrefix("fd00::/8")}
 		}, unix.ERANGE},

@@ -71,8 +71,8 @@ func (p *Pair) create(ctx context.Context, create func(context.Context, wires, V
 	}
 	p.made = Made{HostMAC: p.v.HostMAC, PodMAC: p.v.PodMAC, HostIndex: end.index, PodIndex: end.peer}
 	err = errors.Join(
-		p.w.host.do(ctx, step{"set alias of " + p.v.HostName, setAlias(end.index, p.v.HostAlias)}),
-		p.w.pod.do(ctx, step{"set lo up", setUp(loopbackIndex)}))
+		p.w.host.do(ctx, step{"set alias of " + p.v.HostName, setAlias(end.index, p.v.HostAlias), nil}),
+		p.w.pod.do(ctx, step{"set lo up", setUp(loopbackIndex), nil}))
 	if err != nil {
 		return errors.Join(err, p.remove(ctx))
 	}

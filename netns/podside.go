@@ -12,13 +12,13 @@ const ifaNoDAD = 0x02 // IFA_F_NODAD: IPAM has already made sure that no one els
 func podSteps(v Veth, made Made) []step {
 	index := made.PodIndex
 	steps := []step{
-		{"set " + v.PodName + " up", setUp(index).attr(unix.IFLA_ADDRESS, made.PodMAC).attr(unix.IFLA_IFALIAS, []byte(v.HostAlias))},
+		{"set " + v.PodName + " up", setUp(index).attr(unix.IFLA_ADDRESS, made.PodMAC).attr(unix.IFLA_IFALIAS, []byte(v.HostAlias)), nil},
 	}
 	for _, p := range v.Addresses {
-		steps = append(steps, step{"add address " + p.String(), newAddress(p, index)})
+		steps = append(steps, step{"add address " + p.String(), newAddress(p, index), nil})
 	}
 	for _, dst := range destinations(v) {
-		steps = append(steps, step{"add route to " + dst.String(), newRoute(v, dst, index)})
+		steps = append(steps, step{"add route to " + dst.String(), newRoute(v, dst, index), ErrRouteExists})
 	}
 	return steps
 }

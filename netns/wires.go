@@ -15,7 +15,7 @@ type wires struct {
 	host   *conn
 	pod    *conn
 	crier  *crier // nil: there is nothing to announce
-	master *link // the bridge; nil: none
+	master *link  // the bridge; nil: none
 }
 
 func connect(v Veth) (wires, error) {

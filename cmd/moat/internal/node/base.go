@@ -120,6 +120,7 @@ type sdnPart struct {
 	topology *topology.Topology
 	password string
 	log      *slog.Logger
+	lifeline lifeline
 }
 
 func (b *base) openSDN(ctx context.Context) (*sdnPart, error) {
@@ -133,7 +134,7 @@ func (b *base) openSDN(ctx context.Context) (*sdnPart, error) {
 	if err != nil {
 		return nil, fmt.Errorf("topology: %w", err)
 	}
-	return &sdnPart{topology: t, password: password, log: b.log}, nil
+	return &sdnPart{topology: t, password: password, log: b.log, lifeline: lifeline{b.host, b.cfg.Uplink}}, nil
 }
 
 func (s *sdnPart) close() { _ = s.topology.Close() }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/plan"
@@ -11,20 +12,34 @@ import (
 
 // guarded refuses, before anything is stored, what the kernel engine cannot
 // make real. Chains are checked by the topology itself, which knows their uses.
-type guarded struct{ sdn.API }
+type guarded struct {
+	sdn.API
+	lifeline lifeline
+}
 
 func (g guarded) CreatePort(ctx context.Context, p sdn.Port) (sdn.Port, error) {
-	if err := plan.CheckPort(p); err != nil {
+	if err := errors.Join(plan.CheckPort(p), g.lifeline.refuse(bindingOf(p))); err != nil {
 		return sdn.Port{}, err
 	}
 	return g.API.CreatePort(ctx, p)
 }
 
 func (g guarded) UpdatePort(ctx context.Context, p sdn.Port) error {
-	if err := plan.CheckPort(p); err != nil {
+	if err := errors.Join(plan.CheckPort(p), g.lifeline.refuse(bindingOf(p))); err != nil {
 		return err
 	}
 	return g.API.UpdatePort(ctx, p)
+}
+
+func (g guarded) Bind(ctx context.Context, b sdn.Binding) error {
+	if err := g.lifeline.refuse(b); err != nil {
+		return err
+	}
+	return g.API.Bind(ctx, b)
+}
+
+func bindingOf(p sdn.Port) sdn.Binding {
+	return sdn.Binding{Host: p.Host, Port: p.ID, Interface: p.Interface}
 }
 
 func (g guarded) CreateRoute(ctx context.Context, r sdn.Route) (sdn.Route, error) {

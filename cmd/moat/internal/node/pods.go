@@ -103,6 +103,9 @@ func coded(w tenant.PodWire, err error) error {
 	case errors.Is(err, netns.ErrInterfaceExists):
 		return &tenant.Error{Code: tenant.CodeInterfaceUsed, Msg: fmt.Sprintf("interface %s: %v", w.PodName, err),
 			Details: "another plugin made it, or CNI_IFNAME is used twice for this pod", Err: err}
+	case errors.Is(err, netns.ErrRouteExists):
+		return &tenant.Error{Code: tenant.CodeIO, Msg: fmt.Sprintf("interface %s: %v", w.PodName, err),
+			Details: "another network of this pod made the route; Moat's interface has the default route, so let the others make none, or Moat be the pod's only network with one", Err: err}
 	case errors.Is(err, netns.ErrNoNamespace):
 		return &tenant.Error{Code: tenant.CodeNetns, Msg: err.Error(), Details: "the pod's sandbox is gone, or CNI_NETNS names no network namespace", Err: err}
 	}

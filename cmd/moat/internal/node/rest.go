@@ -21,7 +21,7 @@ const (
 
 func (s *sdnPart) handler() http.Handler {
 	return server.New(server.Options{
-		API: guarded{s.topology}, Auth: auth.NewPasswordAuth("admin", s.password, loginTTL), Logger: s.log,
+		API: guarded{s.topology, s.lifeline}, Auth: auth.NewPasswordAuth("admin", s.password, loginTTL), Logger: s.log,
 	})
 }
 

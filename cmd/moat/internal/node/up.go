@@ -52,7 +52,7 @@ func Up(ctx context.Context, c config.Config, log *slog.Logger) error {
 		return err
 	}
 	defer eng.Close()
-	api := guarded{part.topology.Local()}
+	api := guarded{part.topology.Local(), part.lifeline}
 	manager, err := b.newManager(api, eng, riding(part.topology))
 	if err != nil {
 		return err

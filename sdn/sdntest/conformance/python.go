@@ -1,0 +1,349 @@
+package conformance
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/moatnet/moat/sdn/wire"
+)
+
+// python speaks as MidoNet's Python client does: a body with every request,
+// `{}` where there is nothing to say, whole objects with PUT, and of a login
+// the cookie alone.
+type python struct {
+	*Wire
+	root dto
+}
+
+func newPython(w *Wire) *python {
+	w.token = w.login()
+	p := &python{Wire: w}
+	p.root = p.read(w.URL, "Application-v5")
+	return p
+}
+
+// read fetches an object with both headers.
+func (p *python) read(uri, media string) dto {
+	p.t.Helper()
+	a := p.call("GET", uri, "{}", "Content-Type: "+p.type5(media), "Accept: "+p.type5(media))
+	require.Equal(p.t, 200, a.status, a.body)
+	return p.object(a.body)
+}
+
+// all fetches a collection; null and no body are the empty list.
+func (p *python) all(uri, media string, query url.Values) []dto {
+	p.t.Helper()
+	if len(query) > 0 {
+		uri += "?" + query.Encode()
+	}
+	a := p.call("GET", uri, "{}", "Accept: "+p.type5("collection."+media))
+	require.Equal(p.t, 200, a.status, a.body)
+	var list []dto
+	if a.body != "" {
+		list = p.objects(a.body)
+	}
+	return list
+}
+
+func (w *Wire) objects(body string) []dto {
+	w.t.Helper()
+	return values[dto](w, w.object(`{"list":` + body + `}`)["list"])
+}
+
+func values[T ~map[string]any](w *Wire, v any) []T {
+	w.t.Helper()
+	list, is := v.([]any)
+	require.True(w.t, is, "%v is a list", v)
+	out := make([]T, len(list))
+	for i, item := range list {
+		one, is := item.(map[string]any)
+		require.True(w.t, is, "%v is an object", item)
+		out[i] = one
+	}
+	return out
+}
+
+// make posts an object and reads what the Location names.
+func (p *python) make(uri, media string, body dto) dto {
+	p.t.Helper()
+	a := p.call("POST", uri, p.json(body), "Content-Type: "+p.type5(media))
+	require.LessOrEqual(p.t, a.status, 300, a.body)
+	location := a.header.Get("location")
+	require.NotEmpty(p.t, location, "the client ends with a KeyError without it")
+	p.removeLater(location)
+	return p.read(location, media)
+}
+
+// update puts the whole object and reads it again.
+func (p *python) update(o dto, media string) dto {
+	p.t.Helper()
+	a := p.call("PUT", o.text("uri"), p.json(o), "Content-Type: "+p.type5(media))
+	require.LessOrEqual(p.t, a.status, 300, a.body)
+	return p.read(o.text("uri"), media)
+}
+
+func (p *python) delete(uri string) {
+	p.t.Helper()
+	a := p.call("DELETE", uri, "{}")
+	require.LessOrEqual(p.t, a.status, 300, a.body)
+}
+
+// template fills in the ID of a template of the root.
+func (p *python) template(key, id string) string {
+	return strings.Replace(p.root.text(key), "{id}", id, 1)
+}
+
+func (p *python) router() dto {
+	p.t.Helper()
+	return p.make(p.root.text("routers"), "Router-v3", p.named())
+}
+
+func (p *python) bridge() dto {
+	p.t.Helper()
+	return p.make(p.root.text("bridges"), "Bridge-v4", p.named())
+}
+
+func (p *python) chain() dto {
+	p.t.Helper()
+	return p.make(p.root.text("chains"), "Chain-v1", p.named())
+}
+
+// pythonCase is a case in the voice of the Python client.
+func pythonCase(cells string, run func(*python)) Case {
+	return proves(cells, func(w *Wire) { run(newPython(w)) })
+}
+
+func pythonCases() []Case {
+	return slices.Concat(pythonCalls(), pythonChanges(), pythonMembers(), pythonKeys())
+}
+
+func pythonCalls() []Case {
+	return []Case{
+		proves("5.call.login", func(w *Wire) {
+			q := w.request(w.t.Context(), "POST", "/login", "{}", []string{"X-Auth-Project: admin"})
+			q.Header.Del("X-Auth-Token")
+			q.SetBasicAuth(w.User, w.Password)
+			a := w.send(q)
+			require.Equal(w.t, 200, a.status, a.body)
+			head, _, _ := strings.Cut(a.header.Get("set-cookie"), ";")
+			_, w.token, _ = strings.Cut(head, "=")
+			w.get("", "Application-v5")
+		}),
+		proves("5.call.loginRepeat", func(w *Wire) {
+			w.token = "expired"
+			require.Equal(w.t, 401, w.call("GET", "/routers", "{}", "Accept: */*").status)
+			w.token = w.login()
+			require.Equal(w.t, 200, w.call("GET", "/routers", "{}", "Accept: */*").status)
+		}).differs("with its mock provider takes any token"),
+		proves("5.call.anonymous", func(w *Wire) {
+			w.token = ""
+			w.errorBody(401, w.call("GET", "", "{}", "Accept: "+w.type5("Application-v5")))
+		}).differs("with its mock provider lets everybody in"),
+		pythonCase("5.call.root 5.media.Application-v5", func(p *python) {
+			require.Equal(p.t, p.URL+"/", p.root["uri"])
+			require.NotEmpty(p.t, p.root["routers"])
+		}),
+		pythonCase("5.call.bodies", func(p *python) {
+			r := p.router()
+			require.Equal(p.t, r, p.read(r.text("uri"), "Router-v3"))
+			a := p.call("GET", r.text("uri"), "{}", "Accept: "+p.type5("Router-v3"))
+			require.Equal(p.t, 200, a.status, "without a Content-Type")
+			p.delete(r.text("uri"))
+		}),
+		pythonCase("5.call.create", func(p *python) {
+			r := p.make(p.root.text("routers"), "Router-v3", dto{"name": "r", "tenantId": p.tenant})
+			require.Equal(p.t, "r", r["name"])
+		}),
+		pythonCase("5.call.createAgain", func(p *python) {
+			for media, o := range map[string]dto{"Router-v3": p.router(), "Bridge-v4": p.bridge(), "Chain-v1": p.chain()} {
+				uri := strings.TrimSuffix(o.text("uri"), "/"+o.text("id"))
+				again := p.make(uri, media, o.with("id", uuid.NewString()))
+				require.NotEqual(p.t, o["id"], again["id"])
+				require.NotEqual(p.t, o["uri"], again["uri"])
+				require.Equal(p.t, o["name"], again["name"])
+			}
+		}),
+		pythonCase("5.call.get", func(p *python) {
+			c := p.chain()
+			require.Equal(p.t, c, p.read(c.text("uri"), "Chain-v1"))
+		}),
+		pythonCase("5.call.list", func(p *python) {
+			r, b, c := p.router(), p.bridge(), p.chain()
+			port := p.make(r.text("ports"), "Port-v3", p.routerPortBody("10.0.0.1/24"))
+			require.Contains(p.t, p.all(p.root.text("routers"), "Router-v3", nil), r)
+			require.Contains(p.t, p.all(p.root.text("bridges"), "Bridge-v4", nil), b)
+			require.Equal(p.t, []dto{port}, p.all(r.text("ports"), "Port-v3", nil))
+			require.Len(p.t, p.all(r.text("routes"), "Route-v1", nil), 1)
+			require.Empty(p.t, p.all(r.text("peerPorts"), "Port-v3", nil))
+			require.Empty(p.t, p.all(c.text("rules"), "Rule-v2", nil))
+		}),
+		pythonCase("5.call.list.query", func(p *python) {
+			odd := p.make(p.root.text("chains"), "Chain-v1", dto{"name": "c", "tenantId": "a b&c=ü " + p.tenant})
+			require.Equal(p.t, []dto{odd}, p.all(p.root.text("chains"), "Chain-v1", url.Values{"tenant_id": {odd.text("tenantId")}}))
+		}),
+		pythonCase("5.call.list.empty", func(p *python) {
+			a := p.call("GET", p.bridge().text("ports"), "{}", "Accept: "+p.type5("collection.Port-v3"))
+			require.Equal(p.t, "[]", strings.TrimSpace(a.body))
+		}),
+		pythonCase("5.call.template", func(p *python) {
+			b := p.bridge()
+			require.Equal(p.t, b, p.read(p.template("bridgeTemplate", b.text("id")), "Bridge-v4"))
+		}),
+		pythonCase("5.call.template.delete", func(p *python) {
+			b := p.bridge()
+			p.delete(p.template("bridgeTemplate", b.text("id")))
+			require.NotContains(p.t, ids(p.all(p.root.text("bridges"), "Bridge-v4", nil)), b["id"])
+		}),
+		pythonCase("5.call.statuses", func(p *python) {
+			known := []int{400, 401, 403, 404, 405, 406, 409, 411, 413, 414, 415, 500, 501, 502, 503, 504}
+			id := uuid.NewString()
+			for _, c := range []struct{ method, uri, body string }{
+				{"GET", "/routers/" + id, "{}"}, {"POST", "/routers", "{}"}, {"PUT", "/chains/" + id, "{}"}, {"GET", "/vips", "{}"},
+				{"POST", "/ports/" + id + "/link", "{}"}, {"POST", "/chains", strings.Repeat("x", 2<<20)}, {"DELETE", "/routers", "{}"},
+			} {
+				a := p.call(c.method, c.uri, c.body, "Content-Type: "+plainJSON, "Accept: "+plainJSON)
+				if a.status > 300 {
+					require.Contains(p.t, known, a.status, "%s %s", c.method, c.uri)
+				} else {
+					p.removeLater(a.header.Get("Location"))
+				}
+			}
+		}),
+		pythonCase("5.call.statusMessage", func(p *python) {
+			a := p.call("GET", "/routers/"+uuid.NewString(), "{}", "Accept: "+p.type5("Router-v3"))
+			require.Empty(p.t, a.header.Get("Content-Encoding"))
+			require.Contains(p.t, a.body, "There is no Router with ID")
+		}),
+	}
+}
+
+func pythonChanges() []Case {
+	return []Case{
+		pythonCase("5.call.update", func(p *python) {
+			r, c := p.router(), p.chain()
+			r["inboundFilterId"] = c["id"]
+			got := p.update(r, "Router-v3")
+			require.Equal(p.t, c["uri"], got["inboundFilter"])
+			got["inboundFilterId"] = nil
+			require.Nil(p.t, p.update(got, "Router-v3")["inboundFilter"])
+			b := p.bridge()
+			port := p.make(b.text("ports"), "Port-v3", dto{"type": bridgeKind})
+			port["adminStateUp"] = false
+			require.Equal(p.t, port, p.update(port, "Port-v3"))
+			b["name"] = "renamed"
+			require.Equal(p.t, b, p.update(b, "Bridge-v4"))
+			z := p.make(p.root.text("tunnelZones"), zoneMedia, dto{"name": uuid.NewString(), "type": "gre"})
+			z["name"] = uuid.NewString()
+			require.Equal(p.t, z, p.update(z, zoneMedia))
+		}),
+		pythonCase("5.call.delete", func(p *python) {
+			r := p.router()
+			route := p.make(r.text("routes"), "Route-v1", blackHole("10.0.0.0", 8))
+			p.delete(route.text("uri"))
+			require.Empty(p.t, p.all(r.text("routes"), "Route-v1", nil))
+			p.delete(r.text("uri"))
+		}),
+		pythonCase("5.call.link", func(p *python) {
+			port := p.make(p.router().text("ports"), "Port-v3", p.routerPortBody("10.0.0.1/24"))
+			peer := p.make(p.bridge().text("ports"), "Port-v3", dto{"type": bridgeKind})
+			p.linkWhole(port, peer)
+			require.Equal(p.t, peer["id"], p.read(port.text("uri"), "Port-v3")["peerId"])
+		}),
+		pythonCase("5.call.unlink", func(p *python) {
+			b := p.bridge()
+			port, peer := p.make(b.text("ports"), "Port-v3", dto{"type": bridgeKind}), p.make(b.text("ports"), "Port-v3", dto{"type": bridgeKind})
+			p.linkWhole(port, peer)
+			p.delete(peer.text("link"))
+			require.Equal(p.t, port, p.read(port.text("uri"), "Port-v3"))
+			p.delete(port.text("link"))
+		}),
+	}
+}
+
+// linkWhole posts the whole port with peerId set, as link() does.
+func (p *python) linkWhole(port, peer dto) {
+	p.t.Helper()
+	a := p.call("POST", port.text("link"), p.json(port.with("peerId", peer["id"])), "Content-Type: "+p.type5("PortLink-v1"))
+	require.LessOrEqual(p.t, a.status, 300, a.body)
+}
+
+func pythonMembers() []Case {
+	return []Case{
+		pythonCase("5.call.binding", func(p *python) {
+			host := p.make(p.root.text("hosts"), "Host-v3", newHost())
+			zone := p.make(p.root.text("tunnelZones"), zoneMedia, dto{"name": uuid.NewString(), "type": "vxlan"})
+			p.make(zone.text("hosts"), memberMedia, dto{"hostId": host["id"], "ipAddress": "192.0.2.1"})
+			port := p.make(p.bridge().text("ports"), "Port-v3", dto{"type": bridgeKind})
+			bound := p.make(host.text("ports"), bindingMedia, dto{"portId": port["id"], "interfaceName": "eth1"})
+			require.Equal(p.t, []dto{bound}, p.all(host.text("ports"), bindingMedia, nil))
+			p.delete(bound.text("uri"))
+			require.Equal(p.t, port, p.read(port.text("uri"), "Port-v3"))
+		}),
+		pythonCase("5.call.zoneHost", func(p *python) {
+			for kind, media := range map[string]string{"gre": "GreTunnelZoneHost-v1", "vxlan": memberMedia} {
+				host := p.make(p.root.text("hosts"), "Host-v3", newHost())
+				zone := p.make(p.root.text("tunnelZones"), zoneMedia, dto{"name": uuid.NewString(), "type": kind})
+				member := p.make(zone.text("hosts"), media, dto{"hostId": host["id"], "ipAddress": "192.0.2.1"})
+				require.Equal(p.t, []dto{member}, p.all(zone.text("hosts"), media, nil))
+				p.delete(member.text("uri"))
+			}
+		}),
+	}
+}
+
+// holders are the objects whose keys the client reads without a default.
+var holders = map[string]func(p *python) (dto, string){
+	"router": func(p *python) (dto, string) { return p.router(), "Router-v3" },
+	"bridge": func(p *python) (dto, string) { return p.bridge(), "Bridge-v4" },
+	"chain":  func(p *python) (dto, string) { return p.chain(), "Chain-v1" },
+	"port": func(p *python) (dto, string) {
+		return p.make(p.bridge().text("ports"), "Port-v3", dto{"type": bridgeKind}), "Port-v3"
+	},
+	"rule": func(p *python) (dto, string) {
+		return p.make(p.chain().text("rules"), "Rule-v2", dto{"type": "accept"}), "Rule-v2"
+	},
+	"route": func(p *python) (dto, string) {
+		return p.make(p.router().text("routes"), "Route-v1", blackHole("10.0.0.0", 8)), "Route-v1"
+	},
+	"host": func(p *python) (dto, string) { return p.make(p.root.text("hosts"), "Host-v3", newHost()), "Host-v3" },
+	"zone": func(p *python) (dto, string) {
+		return p.make(p.root.text("tunnelZones"), zoneMedia, dto{"name": uuid.NewString(), "type": "gre"}), zoneMedia
+	},
+}
+
+func pythonKeys() []Case {
+	var all []Case
+	for key, where := range map[string][]string{
+		"link": {"port"}, "ports": {"router", "bridge", "host"}, "peerPorts": {"router", "bridge"}, "routes": {"router"}, "rules": {"chain"},
+		"dhcpSubnets": {"bridge"}, "hosts": {"zone"}, "interfaces": {"host"},
+		"uri": {"router", "bridge", "chain", "port", "rule", "route", "host", "zone"},
+	} {
+		all = append(all, pythonCase("5.key."+key, func(p *python) {
+			for _, holder := range where {
+				o, _ := holders[holder](p)
+				require.NotEmpty(p.t, o[key], holder)
+			}
+		}))
+	}
+	for media, holder := range map[string]string{"Router-v3": "router", "Bridge-v4": "bridge", "Port-v3": "port", "Rule-v2": "rule", "Host-v3": "host"} {
+		all = append(all, pythonCase("5.media."+media, func(p *python) {
+			o, of := holders[holder](p)
+			a := p.call("GET", o.text("uri"), "{}", "Accept: "+vendor+of+"+json")
+			require.Equal(p.t, vendor+of+"+json", a.header.Get("Content-Type"))
+		}).in(wire.V5))
+	}
+	return append(all,
+		pythonCase("5.media.Tenant-v2", func(p *python) {
+			p.chain()
+			p.all(p.root.text("tenants"), "Tenant-v2", nil)
+			require.Equal(p.t, p.tenant, p.read(p.template("tenantTemplate", p.tenant), "Tenant-v2")["id"])
+		}).in(wire.V5),
+		pythonCase("5.media.SystemState-v2", func(p *python) {
+			require.Equal(p.t, "ACTIVE", p.read(p.root.text("systemState"), "SystemState-v2")["state"])
+		}),
+	)
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/moatnet/moat/cmd/moat/internal/socket"
+	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/tenant"
 )
@@ -36,6 +37,11 @@ type Options struct {
 	Logger  *slog.Logger
 	Timeout time.Duration // longest time for one call; 0: a minute
 	Tenant  sdn.TenantID  // of pods whose runtime names no namespace, unless the configuration does; "": "default"
+	// Pools are what the IPAM plugin leases from; nil: it is refused.
+	Pools ipam.PoolStore
+	// BootID tells this boot of the node from others (random(4)); "": holdings do
+	// not say when their pod was started.
+	BootID string
 }
 
 // Agent serves CNI calls.
@@ -45,6 +51,8 @@ type Agent struct {
 	log     *slog.Logger
 	timeout time.Duration
 	tenant  sdn.TenantID
+	pools   ipam.PoolStore
+	boot    string
 }
 
 // New makes an agent that does not listen yet.
@@ -58,6 +66,8 @@ func New(o Options) (*Agent, error) {
 		log:     o.Logger,
 		timeout: cmp.Or(o.Timeout, defaultTimeout),
 		tenant:  cmp.Or(o.Tenant, defaultTenant),
+		pools:   o.Pools,
+		boot:    o.BootID,
 	}, nil
 }
 

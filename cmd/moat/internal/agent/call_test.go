@@ -166,14 +166,3 @@ func TestManyCallsAtOnce(t *testing.T) {
 	require.Equal(t, calls, n.service.count())
 	require.Empty(t, n.service.detaches())
 }
-
-func TestIPAMSaysThatItIsNotThereYet(t *testing.T) {
-	n := newNode(t)
-	conf := n.conf(keys{"type": "macvlan", "socket": nil, "master": "eth9", "ipam": keys{"type": "moat-ipam", "socket": n.socket}})
-	e := plugin(t, "moat-ipam", n.env(nil), conf).failure(t)
-	require.EqualValues(t, 7, e.Code)
-	require.Contains(t, e.Msg, "not available yet")
-	e = plugin(t, "moat-ipam", n.env(vars{"CNI_COMMAND": "STATUS"}), conf).failure(t)
-	require.EqualValues(t, 50, e.Code)
-	require.Zero(t, plugin(t, "moat-ipam", n.env(vars{"CNI_COMMAND": "DEL"}), conf).status, "what was never leased is released")
-}

@@ -46,7 +46,7 @@ func (a *Agent) Handle(ctx context.Context, r protocol.Request) (reply protocol.
 // Undo takes back an ADD whose result did not reach the runtime; of other calls
 // there is nothing to take back.
 func (a *Agent) Undo(ctx context.Context, r protocol.Request) error {
-	if r.Env.Command != cniconf.Add || r.Caller != protocol.CallerCNI {
+	if r.Env.Command != cniconf.Add {
 		return nil
 	}
 	head, failure := cniconf.ReadHead(r.Env.Command, r.Config)
@@ -55,6 +55,9 @@ func (a *Agent) Undo(ctx context.Context, r protocol.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
+	if r.Caller == protocol.CallerIPAM {
+		return a.giveBack(ctx, a.attachment(head.Name, r.Env))
+	}
 	return a.service.Detach(ctx, a.attachment(head.Name, r.Env))
 }
 
@@ -96,7 +99,7 @@ func (c *call) do(ctx context.Context) ([]byte, error) {
 		return nil, failure
 	}
 	if c.request.Caller == protocol.CallerIPAM {
-		return c.ipam()
+		return c.ipam(ctx)
 	}
 	switch c.request.Env.Command {
 	case cniconf.Add:
@@ -169,20 +172,6 @@ func (c *call) collect(ctx context.Context) error {
 	return c.agent.service.Collect(ctx, c.agent.node, c.head.Name, all)
 }
 
-// ipam answers for the IPAM plugin: there is nothing it could hold yet, so what
-// releases succeeds.
-func (c *call) ipam() ([]byte, error) {
-	e := &cniconf.Error{Code: cniconf.CodeConfig, Msg: c.request.Env.Subject() + ": moat-ipam is not available yet: this release leases addresses to Moat's own pods only",
-		Details: `use "type": "moat-cni" for the network, or another IPAM plugin for this one`}
-	switch c.request.Env.Command {
-	case cniconf.Del, cniconf.GC:
-		return nil, nil
-	case cniconf.Status:
-		e.Code = cniconf.CodeUnavailable
-	}
-	return nil, e
-}
-
 // coded turns an error into the one that is printed.
 func (c *call) coded(ctx context.Context, err error) *cniconf.Error {
 	var own *cniconf.Error
@@ -192,6 +181,8 @@ func (c *call) coded(ctx context.Context, err error) *cniconf.Error {
 	switch {
 	case errors.As(err, &own):
 		failure = own
+	case c.request.Caller == protocol.CallerIPAM && poolFailure(c.request.Env.Subject(), err) != nil:
+		failure = poolFailure(c.request.Env.Subject(), err)
 	case errors.As(err, &served):
 		failure = &cniconf.Error{Code: cniconf.Code(served.Code), Msg: served.Msg, Details: served.Details}
 	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -20,6 +20,8 @@ import (
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/ipam/ledger"
 	"github.com/moatnet/moat/tenant"
 )
 
@@ -47,6 +49,7 @@ func run(m *testing.M) int {
 // node is a running agent over a service, and a pod's namespace.
 type node struct {
 	service *service
+	pools   ipam.PoolStore
 	socket  string
 	agent   *agent.Agent
 	pod     ns.NetNS
@@ -58,7 +61,7 @@ func newNode(t testing.TB) *node {
 	dir, err := os.MkdirTemp("", "moat")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	n := &node{service: newService(), socket: filepath.Join(dir, "moat.sock"), pod: newPod(t)}
+	n := &node{service: newService(), pools: ledger.NewPools(ledger.NewMemory(), ledger.PoolOptions{}), socket: filepath.Join(dir, "moat.sock"), pod: newPod(t)}
 	n.start(t)
 	return n
 }
@@ -67,7 +70,7 @@ func (n *node) start(t testing.TB) {
 	t.Helper()
 	var err error
 	n.agent, err = agent.New(agent.Options{
-		Service: n.service, Node: "node-1", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Service: n.service, Pools: n.pools, BootID: "boot", Node: "node-1", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

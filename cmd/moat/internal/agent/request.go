@@ -3,7 +3,6 @@ package agent
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -98,16 +97,9 @@ func argsError(cause string) error {
 // addRequests takes over a requested address and MAC: from a capability or
 // args.cni, else from CNI_ARGS (CNI conventions, "Dynamic plugin specific fields").
 func addRequests(r *tenant.AttachRequest, wishes requests, args map[string]string) error {
-	if len(wishes.IPs) == 0 && args["IP"] != "" {
-		wishes.IPs = strings.Split(args["IP"], ",")
-	}
-	for _, s := range wishes.IPs {
-		address, _, _ := strings.Cut(strings.TrimSpace(s), "/")
-		a, err := netip.ParseAddr(address)
-		if err != nil {
-			return wrong("requested address", s, "an IP address, with or without a prefix length")
-		}
-		r.IPs = append(r.IPs, a)
+	var err error
+	if r.IPs, err = askedIPs(wishes, args); err != nil {
+		return err
 	}
 	if wishes.MAC == "" {
 		wishes.MAC = args["MAC"]

@@ -15,6 +15,7 @@ import (
 
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
 	"github.com/moatnet/moat/cmd/moat/internal/control"
+	"github.com/moatnet/moat/cmd/moat/internal/holdings"
 	"github.com/moatnet/moat/sdn/dataplane"
 )
 
@@ -31,12 +32,13 @@ const etcdPatience = 10 * time.Second
 type daemon struct {
 	*base
 	operations
-	sdn    *sdnPart
-	engine *dataplane.Engine
-	agent  *agent.Agent
-	at     *doors
-	tasks  *tasks
-	ready  atomic.Bool
+	sdn     *sdnPart
+	engine  *dataplane.Engine
+	agent   *agent.Agent
+	sweeper *holdings.Sweeper
+	at      *doors
+	tasks   *tasks
+	ready   atomic.Bool
 
 	downs  chan chan<- error // wishes to take the installation down
 	ending chan struct{}     // closed when no wish is heard any more

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 
-	"github.com/moatnet/moat/cmd/moat/internal/agent"
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 	"github.com/moatnet/moat/cmd/moat/internal/control"
 	"github.com/moatnet/moat/sdn"
@@ -82,18 +81,19 @@ func Agent(ctx context.Context, c config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	a, err := agent.New(agent.Options{Service: m, Node: b.nodeName, Logger: log})
+	a, sweeper, err := b.newAgent(m)
 	if err != nil {
 		return err
 	}
 	d := &agentDaemon{direct: direct{operations{m, api}, b}}
 	t := newTasks(log)
 	t.start(partControl, func(ctx context.Context) error { return control.Serve(ctx, at.control, d) })
-	defer t.stopAll(partAgent, partManager, partControl)
+	defer t.stopAll(partAgent, partHoldings, partManager, partControl)
 	if _, err := m.EnsureProvider(ctx); err != nil {
 		return err
 	}
 	t.start(partManager, m.Run)
+	t.start(partHoldings, sweeper.Run)
 	t.start(partAgent, func(ctx context.Context) error { return a.Serve(ctx, at.agent) })
 	if c.CNIConfDir != "" {
 		if err := writeConfList(c, b.mtu); err != nil {

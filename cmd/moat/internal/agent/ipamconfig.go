@@ -1,0 +1,215 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/moatnet/moat/cmd/internal/cniconf"
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/ipam/pool"
+)
+
+// defaultCoolDown is how long an address of a pool rests before it is leased again.
+const defaultCoolDown = 60 * time.Second
+
+// ipamConfig is the section "ipam" of a network configuration whose main plugin
+// has moat-ipam make its addresses. What host-local knows is spelled as there.
+type ipamConfig struct {
+	Type       string         `json:"type"`
+	Socket     string         `json:"socket"`
+	Pool       string         `json:"pool"` // "": the network's name
+	Ranges     [][]pool.Range `json:"ranges"`
+	pool.Range                // the one range of older configurations
+	Routes     []*types.Route `json:"routes"`
+	DNS        types.DNS      `json:"dns"`
+	ResolvConf string         `json:"resolvConf"`
+	CoolDown   *string        `json:"coolDown"` // a duration such as "60s"; "0" is none
+}
+
+// ipamCall is what an IPAM call asks for, checked.
+type ipamCall struct {
+	version string
+	pool    string
+	wish    ipam.Wish
+	routes  []*types.Route
+	dns     types.DNS
+	args    map[string]string
+}
+
+// parseIPAM reads the configuration of an IPAM call. Keys outside the section
+// are the main plugin's.
+func parseIPAM(b []byte, args string) (ipamCall, error) {
+	var raw struct {
+		CNIVersion    string          `json:"cniVersion"`
+		Name          string          `json:"name"`
+		IPAM          json.RawMessage `json:"ipam"`
+		RuntimeConfig struct {
+			IPs      []string       `json:"ips"`
+			IPRanges [][]pool.Range `json:"ipRanges"`
+		} `json:"runtimeConfig"`
+		Args struct {
+			CNI requests `json:"cni"`
+		} `json:"args"`
+	}
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return ipamCall{}, decodeError(err)
+	}
+	conf, err := strictIPAM(raw.IPAM)
+	if err != nil {
+		return ipamCall{}, err
+	}
+	c := ipamCall{version: raw.CNIVersion, pool: orElse(conf.Pool, raw.Name), routes: conf.Routes}
+	if c.args, err = readArgs(args); err != nil {
+		return c, err
+	}
+	if c.wish.CoolDown, err = conf.coolDown(); err != nil {
+		return c, err
+	}
+	if c.wish.Sets, err = sets(append(raw.RuntimeConfig.IPRanges, conf.ranges()...)); err != nil {
+		return c, err
+	}
+	wishes := requests{IPs: raw.RuntimeConfig.IPs}
+	if len(wishes.IPs) == 0 {
+		wishes.IPs = raw.Args.CNI.IPs
+	}
+	if c.wish.Asked, err = askedIPs(wishes, c.args); err != nil {
+		return c, err
+	}
+	c.dns, err = conf.resolver()
+	return c, err
+}
+
+// strictIPAM refuses unknown keys: a misspelt range would lease anything.
+func strictIPAM(b []byte) (ipamConfig, error) {
+	var c ipamConfig
+	if len(b) == 0 {
+		return c, wrong("ipam", "(none)", `an object with "type": "moat-ipam"`)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		code := cniconf.CodeDecode
+		if strings.Contains(err.Error(), "unknown field") {
+			code = cniconf.CodeUnsupported
+		}
+		return c, &cniconf.Error{Code: code, Msg: fmt.Sprintf("network configuration: ipam: %v", err), Details: `correct the section "ipam"`}
+	}
+	return c, nil
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func (c ipamConfig) ranges() [][]pool.Range {
+	if c.Subnet.IsValid() {
+		return append([][]pool.Range{{c.Range}}, c.Ranges...)
+	}
+	return c.Ranges
+}
+
+func sets(ranges [][]pool.Range) ([]ipam.Set, error) {
+	p, err := pool.New(ipam.KeyRanges, ranges)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]ipam.Set, len(p.Sets))
+	for i, s := range p.Sets {
+		all[i] = s
+	}
+	return all, nil
+}
+
+func (c ipamConfig) coolDown() (time.Duration, error) {
+	if c.CoolDown == nil {
+		return defaultCoolDown, nil
+	}
+	d, err := time.ParseDuration(*c.CoolDown)
+	if err != nil || d < 0 {
+		return 0, wrong("ipam.coolDown", *c.CoolDown, `a duration such as "60s", or "0"`)
+	}
+	return d, nil
+}
+
+// askedIPs are the addresses that a pod asks for, in the order of the
+// conventions: capability or args.cni, else CNI_ARGS.
+func askedIPs(wishes requests, args map[string]string) (ips []netip.Addr, err error) {
+	if len(wishes.IPs) == 0 && args["IP"] != "" {
+		wishes.IPs = strings.Split(args["IP"], ",")
+	}
+	for _, s := range wishes.IPs {
+		address, _, _ := strings.Cut(strings.TrimSpace(s), "/")
+		a, err := netip.ParseAddr(address)
+		if err != nil || a.Zone() != "" {
+			return nil, wrong("requested address", s, "an IP address, with or without a prefix length")
+		}
+		ips = append(ips, a.Unmap())
+	}
+	return ips, nil
+}
+
+// maxResolvConf bounds the file that resolvConf names, in bytes.
+const maxResolvConf = 64 << 10
+
+// resolver is the DNS of the result: the section's own, else what the file says.
+func (c ipamConfig) resolver() (types.DNS, error) {
+	if c.ResolvConf == "" || !c.DNS.IsEmpty() {
+		return c.DNS, checkServers(c.DNS)
+	}
+	info, err := os.Stat(c.ResolvConf)
+	if err == nil && info.Size() > maxResolvConf {
+		err = errors.New("it is too long")
+	}
+	var b []byte
+	if err == nil {
+		b, err = os.ReadFile(c.ResolvConf)
+	}
+	if err != nil {
+		return c.DNS, &cniconf.Error{Code: cniconf.CodeConfig, Msg: fmt.Sprintf("network configuration: ipam.resolvConf: %v", err),
+			Details: "name a file in the form of resolv.conf(5), on this node"}
+	}
+	return parseResolvConf(string(b)), nil
+}
+
+func checkServers(d types.DNS) error {
+	for _, s := range d.Nameservers {
+		if net.ParseIP(s) == nil {
+			return wrong("ipam.dns.nameservers", s, "IP addresses")
+		}
+	}
+	return nil
+}
+
+// parseResolvConf reads what resolv.conf(5) says; of a keyword that may come
+// once the last one counts.
+func parseResolvConf(s string) (d types.DNS) {
+	for line := range strings.Lines(s) {
+		f := strings.Fields(line)
+		if len(f) < 2 {
+			continue
+		}
+		switch f[0] {
+		case "nameserver":
+			d.Nameservers = append(d.Nameservers, f[1])
+		case "domain":
+			d.Domain = f[1]
+		case "search":
+			d.Search = f[1:]
+		case "options":
+			d.Options = append(d.Options, f[1:]...)
+		}
+	}
+	return d
+}

@@ -1,0 +1,121 @@
+package holdings
+
+import (
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/ipam/ledger"
+	"github.com/moatnet/moat/ipam/pool"
+)
+
+// lab is a store with one holding, whose pod's namespace is a file.
+type lab struct {
+	*Sweeper
+	t    *testing.T
+	path string
+	now  time.Time
+	held ipam.Holding
+}
+
+func newLab(t *testing.T, change func(*ipam.Holding)) *lab {
+	l := &lab{t: t, now: time.Now(), path: filepath.Join(t.TempDir(), "netns", "pod")}
+	require.NoError(t, os.Mkdir(filepath.Dir(l.path), 0o700))
+	require.NoError(t, os.WriteFile(l.path, nil, 0o600))
+	store := ledger.NewPools(ledger.NewMemory(), ledger.PoolOptions{})
+	l.Sweeper = &Sweeper{Store: store, Node: "n", BootID: "boot", Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return l.now }}
+	p, err := pool.New("r", [][]pool.Range{{{Subnet: netip.MustParsePrefix("10.0.0.0/24")}}})
+	require.NoError(t, err)
+	h := ipam.Holding{Pool: "p", Attachment: ipam.Attachment{Node: "n", Network: "m", ContainerID: "c", IfName: "e"},
+		PodNetns: l.path, PodInode: l.inode(), BootID: "boot"}
+	if change != nil {
+		change(&h)
+	}
+	l.held, err = store.Hold(t.Context(), h, ipam.Wish{Sets: []ipam.Set{p.Sets[0]}})
+	require.NoError(t, err)
+	l.now = l.now.Add(time.Minute)
+	return l
+}
+
+func (l *lab) inode() uint64 {
+	var st syscall.Stat_t
+	require.NoError(l.t, syscall.Stat(l.path, &st))
+	return st.Ino
+}
+
+// kept says whether the holding outlives n sweeps.
+func (l *lab) kept(n int) bool {
+	for range n {
+		require.NoError(l.t, l.Sweep(l.t.Context()))
+	}
+	_, err := l.Store.Holding(l.t.Context(), l.held.Attachment)
+	if err != nil {
+		require.ErrorIs(l.t, err, ipam.ErrNotFound)
+	}
+	return err == nil
+}
+
+func TestALivingPodKeepsItsAddress(t *testing.T) {
+	require.True(t, newLab(t, nil).kept(5))
+}
+
+func TestAPodThatIsGoneLosesItsAddress(t *testing.T) {
+	l := newLab(t, nil)
+	require.NoError(t, os.Remove(l.path))
+	require.True(t, l.kept(1), "once is no proof")
+	require.False(t, l.kept(1))
+}
+
+func TestAnotherNamespaceAtThePathIsAnotherPod(t *testing.T) {
+	l := newLab(t, nil)
+	require.NoError(t, os.Rename(l.path, l.path+".old")) // its inode stays taken
+	require.NoError(t, os.WriteFile(l.path, nil, 0o600))
+	require.False(t, l.kept(2))
+}
+
+func TestAPodOfAnotherBootIsGone(t *testing.T) {
+	require.False(t, newLab(t, func(h *ipam.Holding) { h.BootID = "before" }).kept(2))
+}
+
+func TestNothingIsProven(t *testing.T) {
+	for name, change := range map[string]func(l *lab){
+		"the folder of namespaces is gone": func(l *lab) { require.NoError(l.t, os.RemoveAll(filepath.Dir(l.path))) },
+		"it is young": func(l *lab) {
+			require.NoError(l.t, os.Remove(l.path))
+			l.now = l.held.At.Add(time.Second)
+		},
+		"this boot is not known": func(l *lab) { l.BootID = "" },
+		"the path is beyond a file": func(l *lab) {
+			dir := filepath.Dir(l.path)
+			require.NoError(l.t, os.RemoveAll(dir))
+			require.NoError(l.t, os.WriteFile(dir, nil, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, nil)
+			change(l)
+			require.True(t, l.kept(3))
+		})
+	}
+	t.Run("its namespace was never visible here", func(t *testing.T) {
+		l := newLab(t, func(h *ipam.Holding) { h.PodInode = 0 })
+		require.NoError(t, os.Remove(l.path))
+		require.True(t, l.kept(3))
+	})
+	t.Run("it came back between two sweeps", func(t *testing.T) {
+		l := newLab(t, nil)
+		require.NoError(t, os.Rename(l.path, l.path+".away"))
+		require.True(t, l.kept(1))
+		require.NoError(t, os.Rename(l.path+".away", l.path))
+		require.True(t, l.kept(1))
+		require.NoError(t, os.Rename(l.path, l.path+".away"))
+		require.True(t, l.kept(1), "counted anew")
+	})
+}

@@ -183,7 +183,7 @@ func TestEtcdThatRefusesUsIsSaidSo(t *testing.T) {
 		"server of another CA":      {with("--etcd-ca", stranger.file("ca.pem")), "unknown authority"},
 		"CA file that is not there": {with("--etcd-ca", a.file("none.pem")), "none.pem"},
 		"a prefix that is not ours": {with("--etcd-prefix", "/other/"), "permission denied"},
-		"no TLS at all":             {append([]string{"--etcd-endpoints", strings.Replace(tlsEndpoint, "https", "http", 1)}, args[8:]...), tlsEndpoint[8:]},
+		"no TLS at all":             {append([]string{"--etcd-endpoints", strings.Replace(tlsEndpoint, "https", "http", 1)}, args[8:]...), "the server speaks TLS, the endpoint says http: write " + tlsEndpoint},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

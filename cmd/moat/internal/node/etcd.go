@@ -97,12 +97,21 @@ func connect(ctx context.Context, endpoint string, t *tls.Config) error {
 		return err
 	}
 	var c net.Conn
-	if t == nil || u.Scheme != "https" {
+	if u.Scheme != "https" {
+		if speaksTLS(ctx, u.Host) {
+			return fmt.Errorf("the server speaks TLS, the endpoint says http: write https://%s and give --etcd-ca", u.Host)
+		}
 		c, err = new(net.Dialer).DialContext(ctx, "tcp", u.Host)
 	} else {
+		if t == nil {
+			t = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
 		t = t.Clone()
 		t.NextProtos = []string{"h2"}
 		c, err = (&tls.Dialer{Config: t}).DialContext(ctx, "tcp", u.Host)
+	}
+	if errors.As(err, new(tls.RecordHeaderError)) {
+		return fmt.Errorf("the server does not speak TLS, the endpoint says https: write http://%s (%w)", u.Host, err)
 	}
 	if err != nil {
 		return err
@@ -115,6 +124,20 @@ func connect(ctx context.Context, endpoint string, t *tls.Config) error {
 		return err
 	}
 	return nil
+}
+
+// speaksTLS says whether a server answers a TLS handshake, be it by refusing it.
+// Whose certificate it has does not matter here: nothing is sent to it.
+func speaksTLS(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}
+	c, err := d.DialContext(ctx, "tcp", address)
+	if err == nil {
+		_ = c.Close()
+	}
+	var refused *net.OpError
+	return err == nil || errors.As(err, &refused) && refused.Op == "remote error" // a TLS alert
 }
 
 func etcdTLS(c config.Etcd) (*tls.Config, error) {

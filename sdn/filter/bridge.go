@@ -10,6 +10,7 @@ import (
 
 // Priorities of a bridge's base chains; any but the bridge's own stages are far.
 const (
+	prioBridgeDown    = -230
 	prioBridgePortIn  = -210
 	prioBridgeIn      = -200
 	prioBridgeOut     = -190
@@ -77,7 +78,23 @@ func (d *device) bridge(b sdn.Bridge) error {
 			return err
 		}
 	}
+	d.ownPortDown(b, own.port)
+	if d.stateful {
+		d.keepFlows(b, inStages, outStages)
+	}
 	return nil
+}
+
+// ownPortDown drops what passes the port that the bridge's own interface plays
+// while that port's adminStateUp is false; the interface itself is the router's.
+func (d *device) ownPortDown(b sdn.Bridge, own sdn.PortID) {
+	p, ok := d.view.Port(own)
+	if !ok || p.AdminStateUp {
+		return
+	}
+	for _, s := range []bridgeStage{{name: "input", hook: nft.Input, match: nft.IIfName}, {name: "own", hook: nft.Output, match: nft.OIfName}} {
+		d.filter("down-"+s.name, s.hook, prioBridgeDown, nft.PolicyAccept, nft.NewRule(nft.Match{Field: s.match, Set: d.members(b)}, nft.Drop()))
+	}
 }
 
 // ownPort is the bridge port that the bridge's own interface plays.

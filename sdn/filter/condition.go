@@ -86,14 +86,11 @@ func (d *device) flow(r sdn.Rule, p place, add func(literal, bool)) error {
 	if !c.MatchForwardFlow && !c.MatchReturnFlow {
 		return nil
 	}
-	field := "matchForwardFlow"
-	if c.MatchReturnFlow {
-		field = "matchReturnFlow"
-	}
-	if p.bridge {
-		return unsupported(r, field, "bridges keep no connections")
-	}
 	ret := returnFlow(p)
+	if p.bridge {
+		d.stateful = true
+		ret = one(isReturn())
+	}
 	if c.MatchReturnFlow {
 		add(ret, false)
 	}

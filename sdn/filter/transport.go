@@ -46,9 +46,7 @@ const quotedLength = 20 + 8 + 20
 // false of whatever quotes none.
 func (d *device) quoted(r sdn.Rule, p place, add func(literal, bool)) error {
 	match := func(f nft.Field, prefix netip.Prefix) literal {
-		d.addSet(nft.Set{Name: "quoting", Key: nft.TypeICMPType, Elements: []nft.Element{
-			{Key: nft.Uint8(icmpUnreachable)}, {Key: nft.Uint8(icmpQuench)}, {Key: nft.Uint8(icmpRedirect)},
-			{Key: nft.Uint8(icmpExceeded)}, {Key: nft.Uint8(icmpParameter)}}})
+		d.addSet(nft.Set{Name: "quoting", Key: nft.TypeICMPType, Elements: quoting()})
 		l := literal{yes: always(), no: never()}
 		if prefix.Bits() > 0 {
 			l = within32(f, prefix)
@@ -67,4 +65,10 @@ func (d *device) quoted(r sdn.Rule, p place, add func(literal, bool)) error {
 		add(match(nft.QuotedDst, c.ICMPDataDst), c.InvICMPDataDst)
 	}
 	return nil
+}
+
+// quoting lists the types of ICMP errors, which quote what they are about.
+func quoting() []nft.Element {
+	return []nft.Element{{Key: nft.Uint8(icmpUnreachable)}, {Key: nft.Uint8(icmpQuench)}, {Key: nft.Uint8(icmpRedirect)},
+		{Key: nft.Uint8(icmpExceeded)}, {Key: nft.Uint8(icmpParameter)}}
 }

@@ -70,8 +70,6 @@ func TestWhatCannotBeExpressedNamesRuleAndField(t *testing.T) {
 		{"bad MAC", inbound(when(sdn.Condition{DLDst: "02:00"}, drop())), 1, "dlDst"},
 		{"bad protocol", inbound(when(sdn.Condition{Proto: number(256)}, drop())), 1, "nwProto"},
 		{"bad TOS", inbound(when(sdn.Condition{TOS: number(256)}, drop())), 1, "nwTos"},
-		{"return flow on a bridge", bridgeTopology([]sdn.Rule{when(sdn.Condition{MatchReturnFlow: true}, accept())}, nil), 1, "matchReturnFlow"},
-		{"forward flow on a bridge", bridgeTopology(nil, []sdn.Rule{when(sdn.Condition{MatchForwardFlow: true}, accept())}), 2, "matchForwardFlow"},
 		{"NAT on a bridge", bridgeTopology([]sdn.Rule{dnat}, nil), 1, "type"},
 		{"NAT at a router's port", labTopology(nil, nil, func(top *topology) {
 			withPort(pods, func(p *sdn.Port) { p.InboundFilter = top.chain(3, dnat) })(top)

@@ -17,6 +17,8 @@ type device struct {
 	marks map[uint32]string     // the key that each mark stands for
 	names map[string]string     // what each name of a chain or set stands for
 	nat   []natRule
+
+	stateful bool // a bridge with rules about flows
 }
 
 // maxChains bounds the nftables chains of one device, and maxDepth the calls

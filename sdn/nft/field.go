@@ -27,6 +27,7 @@ const (
 	IPTOS      Field = "@nh,8,8" // the whole TOS byte, DSCP and ECN
 	IPFragment Field = "ip frag-off"
 	IPLength   Field = "ip length"
+	IPID       Field = "ip id"
 	IP6Src     Field = "ip6 saddr"
 	IP6Dst     Field = "ip6 daddr"
 
@@ -34,10 +35,17 @@ const (
 	DstPort  Field = "th dport"
 	ICMPType Field = "icmp type"
 	ICMPCode Field = "icmp code"
+	ICMPID   Field = "icmp id"
+	TCPFlags Field = "@th,104,8"
 
-	// Addresses of the packet that an ICMP error quotes.
-	QuotedSrc Field = "@th,160,32"
-	QuotedDst Field = "@th,192,32"
+	// The packet that an ICMP error quotes; the ports where its header has no options.
+	QuotedStart   Field = "@th,64,8" // version and length of the header
+	QuotedProto   Field = "@th,136,8"
+	QuotedSrc     Field = "@th,160,32"
+	QuotedDst     Field = "@th,192,32"
+	QuotedSrcPort Field = "@th,224,16"
+	QuotedDstPort Field = "@th,240,16"
+	QuotedICMPID  Field = "@th,256,16"
 
 	ARPOperation Field = "arp operation"
 	ARPSrcIP     Field = "arp saddr ip"

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Statement is one part of a rule: Match, Vmap, SetMark, Counter, Verdict,
-// Reject, NAT, NATMap, Masquerade or Unknown.
+// Statement is one part of a rule: Match, Vmap, Lookup, Update, Remove, SetMark,
+// Counter, Verdict, Reject, NAT, NATMap, Masquerade or Unknown.
 type Statement interface {
 	fmt.Stringer
 	statement()

@@ -97,6 +97,10 @@ type Set struct {
 	Key      Type
 	Data     Type // "": a set; TypeVerdict: a verdict map
 	Elements []Element
+
+	// Room makes a set that rules fill by themselves (Update), up to so many
+	// elements. What it holds is no part of the model, and stays.
+	Room uint32
 }
 
 // Element is a member of a set or an entry of a map.
@@ -192,6 +196,9 @@ func writeSet(b *strings.Builder, s Set) {
 		fmt.Fprintf(b, "\tset %s {\n\t\ttype %s\n", s.Name, s.Key)
 	} else {
 		fmt.Fprintf(b, "\tmap %s {\n\t\ttype %s : %s\n", s.Name, s.Key, s.Data)
+	}
+	if s.Room > 0 {
+		fmt.Fprintf(b, "\t\tsize %d\n\t\tflags dynamic,timeout\n", s.Room)
 	}
 	if len(s.Elements) > 0 {
 		parts := make([]string, len(s.Elements))

@@ -90,7 +90,7 @@ func redefined(have, want nft.Table) bool {
 		return true
 	}
 	for _, w := range want.Sets {
-		if h, ok := have.Set(w.Name); ok && (h.Key != w.Key || h.Data != w.Data) {
+		if h, ok := have.Set(w.Name); ok && (h.Key != w.Key || h.Data != w.Data || h.Room != w.Room) {
 			return true
 		}
 	}

@@ -42,6 +42,8 @@ func newExpr(name string) expr.Any {
 		return &expr.Reject{}
 	case "counter":
 		return &expr.Counter{}
+	case "dynset":
+		return &expr.Dynset{}
 	}
 	return nil
 }
@@ -51,6 +53,7 @@ func newExpr(name string) expr.Any {
 type decoder struct {
 	out   []nft.Statement
 	load  expr.Any      // what register 1 was loaded from
+	more  []expr.Any    // what the following ones were loaded from: a tuple
 	bits  *expr.Bitwise // applied to it
 	value map[uint32][]byte
 	table string // map that register 1 was looked up in
@@ -110,7 +113,7 @@ func decodeAttributes(b []byte) (*netlink.AttributeDecoder, error) {
 
 func (d *decoder) emit(s nft.Statement) {
 	d.out = append(d.out, s)
-	d.load, d.bits, d.table = nil, nil, ""
+	d.load, d.more, d.bits, d.table = nil, nil, nil, ""
 	clear(d.value)
 }
 
@@ -122,8 +125,12 @@ func (d *decoder) take(e expr.Any) bool {
 			return d.setMark(e)
 		}
 		d.load = e
-	case *expr.Ct, *expr.Payload:
+	case *expr.Ct:
 		d.load = e
+	case *expr.Payload:
+		return d.payload(e)
+	case *expr.Dynset:
+		return d.dynset(e)
 	case *expr.Bitwise:
 		d.bits = e
 	case *expr.Immediate:
@@ -194,6 +201,13 @@ func (d *decoder) cmp(e *expr.Cmp) bool {
 }
 
 func (d *decoder) lookup(e *expr.Lookup) bool {
+	if len(d.more) > 0 {
+		key, ok := d.tuple()
+		if ok = ok && !e.IsDestRegSet && !e.Invert; ok {
+			d.emit(nft.Lookup{Key: key, Set: e.SetName})
+		}
+		return ok
+	}
 	f, ok := d.field()
 	switch {
 	case !ok:

@@ -61,6 +61,7 @@ func loads() []fieldLoad {
 		{nft.VLANTag, payload(link, 14, 2)},
 		{nft.VLANType, payload(link, 16, 2)},
 		{nft.IPLength, payload(network, 2, 2)},
+		{nft.IPID, payload(network, 4, 2)},
 		{nft.IPSrc, payload(network, 12, 4)},
 		{nft.IPDst, payload(network, 16, 4)},
 		{nft.IPProto, payload(network, 9, 1)},
@@ -72,6 +73,13 @@ func loads() []fieldLoad {
 		{nft.DstPort, payload(trans, 2, 2)},
 		{nft.ICMPType, payload(trans, 0, 1)},
 		{nft.ICMPCode, payload(trans, 1, 1)},
+		{nft.ICMPID, payload(trans, 4, 2)},
+		{nft.TCPFlags, payload(trans, 13, 1)},
+		{nft.QuotedStart, payload(trans, 8, 1)},
+		{nft.QuotedProto, payload(trans, 17, 1)},
+		{nft.QuotedSrcPort, payload(trans, 28, 2)},
+		{nft.QuotedDstPort, payload(trans, 30, 2)},
+		{nft.QuotedICMPID, payload(trans, 32, 2)},
 		{nft.QuotedSrc, payload(trans, 20, 4)},
 		{nft.QuotedDst, payload(trans, 24, 4)},
 		{nft.ARPSrcIP, payload(network, 14, 4)},
@@ -101,6 +109,15 @@ func encode(s nft.Statement) ([]expr.Any, error) {
 	case nft.Vmap:
 		es, err := loadMasked(s.Field, s.Mask)
 		return append(es, &expr.Lookup{SourceRegister: reg1, DestRegister: regVerdict, IsDestRegSet: true, SetName: s.Map}), err
+	case nft.Lookup:
+		es, err := loadTuple(s.Key)
+		return append(es, &expr.Lookup{SourceRegister: reg1, SetName: s.Set}), err
+	case nft.Update:
+		es, err := loadTuple(s.Key)
+		return append(es, &expr.Dynset{SrcRegKey: reg1, SetName: s.Set, Operation: unix.NFT_DYNSET_OP_UPDATE, Timeout: s.Timeout}), err
+	case nft.Remove:
+		es, err := loadTuple(s.Key)
+		return append(es, &expr.Dynset{SrcRegKey: reg1, SetName: s.Set, Operation: dynsetDelete}), err
 	case nft.SetMark:
 		return encodeSetMark(s), nil
 	case nft.Counter:

@@ -27,6 +27,8 @@ func setTypes() map[nft.Type]nftables.SetDatatype {
 		nft.TypeService:   nftables.TypeInetService,
 		nft.TypeICMPType:  nftables.TypeICMPType,
 		nft.TypeMark:      nftables.TypeMark,
+		nft.TypeFragment:  nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService),
+		nft.TypeFlow:      nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService, nftables.TypeInetService),
 	}
 }
 
@@ -39,9 +41,13 @@ func typeOf(number uint32) nft.Type {
 	return nft.Type(fmt.Sprintf("type-%d", number))
 }
 
-// setFlags are those of the sets that Moat makes; sets of others' making, with
-// other flags, show in their name that they are different.
-const setFlags = unix.NFT_SET_MAP
+// setFlags are those of the sets that Moat makes, roomFlags in addition those of
+// sets that rules fill. Sets of others' making, with other flags, show in their
+// type that they are different.
+const (
+	setFlags  = unix.NFT_SET_MAP
+	roomFlags = unix.NFT_SET_TIMEOUT | unix.NFT_SET_EVAL
+)
 
 func (c *Conn) sets(family byte, table string) ([]nft.Set, error) {
 	ms, err := c.dump(unix.NFT_MSG_GETSET, family, nameAttr(unix.NFTA_SET_TABLE, table))
@@ -54,8 +60,10 @@ func (c *Conn) sets(family byte, table string) ([]nft.Set, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.Elements, err = c.elements(family, table, s); err != nil {
-			return nil, fmt.Errorf("set %s: %w", s.Name, err)
+		if s.Room == 0 {
+			if s.Elements, err = c.elements(family, table, s); err != nil {
+				return nil, fmt.Errorf("set %s: %w", s.Name, err)
+			}
 		}
 		out = append(out, s)
 	}
@@ -64,7 +72,7 @@ func (c *Conn) sets(family byte, table string) ([]nft.Set, error) {
 
 func decodeSet(m netlink.Message) (nft.Set, error) {
 	var s nft.Set
-	var flags, data uint32
+	var flags, data, size uint32
 	err := attributes(m, func(ad *netlink.AttributeDecoder) error {
 		switch ad.Type() {
 		case unix.NFTA_SET_NAME:
@@ -75,10 +83,19 @@ func decodeSet(m netlink.Message) (nft.Set, error) {
 			s.Key = typeOf(ad.Uint32())
 		case unix.NFTA_SET_DATA_TYPE:
 			data = ad.Uint32()
+		case unix.NFTA_SET_DESC:
+			return each(ad.Bytes(), func(ad *netlink.AttributeDecoder) error {
+				if ad.Type() == unix.NFTA_SET_DESC_SIZE {
+					size = ad.Uint32()
+				}
+				return nil
+			})
 		}
 		return nil
 	})
 	switch {
+	case flags == roomFlags && size > 0:
+		s.Room = size
 	case flags&^setFlags != 0:
 		s.Key = nft.Type(fmt.Sprintf("%s-flags-%#x", s.Key, flags))
 	case flags&unix.NFT_SET_MAP != 0 && data == unix.NFT_DATA_VERDICT:
@@ -172,6 +189,10 @@ func encodeSet(table nft.Table, s nft.Set, id uint32) ([]netlink.Attribute, erro
 		number(unix.NFTA_SET_KEY_LEN, key.Bytes),
 		number(unix.NFTA_SET_ID, id),
 		{Type: unix.NFTA_SET_USERDATA, Data: userdata.AppendUint32(nil, userdata.NFTNL_UDATA_SET_KEYBYTEORDER, order)},
+	}
+	if s.Room > 0 {
+		desc, err := nest(unix.NFTA_SET_DESC, number(unix.NFTA_SET_DESC_SIZE, s.Room))
+		return append(as, number(unix.NFTA_SET_FLAGS, roomFlags), desc), err
 	}
 	if s.Data == "" {
 		return append(as, number(unix.NFTA_SET_FLAGS, 0)), nil

@@ -1,0 +1,136 @@
+package filter_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moatnet/moat/sdn"
+)
+
+// onlyAnswers lets b open flows to a, and a answer; a opens none.
+func onlyAnswers() []sdn.Rule {
+	return []sdn.Rule{
+		when(sdn.Condition{MatchReturnFlow: true}, accept()),
+		when(sdn.Condition{InPorts: []sdn.PortID{portA}, DLType: number(0x0800)}, drop()),
+	}
+}
+
+func tcpFlags(p packet, flags uint8) packet {
+	p.tcpFlags = flags
+	return p
+}
+
+func back(p packet, flags uint8) packet { return tcpFlags(p.answer(), flags) }
+
+// quoting is an ICMP error about a packet.
+func quoting(src string, about packet) packet {
+	return packet{src: addr(src), dst: about.src, proto: icmp, icmpType: 3, icmpCode: 3, payload: string(about.bytes())}
+}
+
+const (
+	synFlag = 0x02
+	ackFlag = 0x10
+	finFlag = 0x01
+	rstFlag = 0x04
+)
+
+func TestReturnFlowOnABridge(t *testing.T) {
+	l := newBridgeLab(t)
+	toB := func(p packet) step { return sends("a", p, text(map[string][]packet{"b": {p}})...) }
+	toA := func(p packet) step { return sends("b", p, "at a: "+p.String()) }
+	lost := func(p packet) step { return sends("a", p) }
+	question := udpPacket("10.1.0.12", "10.1.0.11", 4001, 53)
+	ping := echo("10.1.0.12", "10.1.0.11", 77)
+	syn := tcpSYN("10.1.0.12", "10.1.0.11", 4002, 80)
+	stray := question.answer()
+	stray.dport++
+	other := question.answer()
+	other.dst = addr("10.1.0.13")
+	parts := func(p packet) []packet { return fragmented(p.src.String(), p.dst.String(), p.sport, p.dport) }
+	answers := parts(question.answer())
+	for _, c := range []struct {
+		name  string
+		steps []step
+	}{
+		{"nothing was asked", []step{lost(question.answer()), lost(ping.answer()), lost(back(syn, synFlag|ackFlag)), lost(back(syn, ackFlag))}},
+		{"UDP", []step{toA(question), toB(question.answer()), lost(stray), lost(other), toB(question.answer())}},
+		{"the one that asks is not answered for", []step{lost(question.answer()), toA(question), lost(stray)}},
+		{"echo", []step{toA(ping), toB(ping.answer()), lost(echo("10.1.0.11", "10.1.0.12", 78)), lost(echo("10.1.0.11", "10.1.0.13", 77).answer())}},
+		{"TCP", []step{toA(syn), toB(back(syn, synFlag|ackFlag)), toA(tcpFlags(syn, ackFlag)), toB(back(syn, ackFlag)),
+			toA(tcpFlags(syn, ackFlag|finFlag)), toB(back(syn, ackFlag)), toB(back(syn, ackFlag|finFlag)), toA(tcpFlags(syn, ackFlag)),
+			lost(tcpSYN("10.1.0.11", "10.1.0.12", 80, 4003))}},
+		{"TCP that is reset", []step{toA(syn), toB(back(syn, synFlag|ackFlag)), toB(back(syn, rstFlag)), toA(syn), toB(back(syn, synFlag|ackFlag))}},
+		{"errors about what was sent", []step{lost(quoting("10.1.0.11", question)), toA(question), toB(quoting("10.1.0.11", question)),
+			lost(quoting("10.1.0.11", stray.answer())), toA(ping), toB(quoting("10.1.0.11", ping)), toA(syn), toB(quoting("10.1.0.11", syn))}},
+		{"fragments", []step{{"a", answers, nil}, {"a", answers[1:], nil}, toA(question), {"a", answers, text(map[string][]packet{"b": answers})}}},
+		{"protocols without ports", []step{toA(packet{src: addr("10.1.0.12"), dst: addr("10.1.0.11"), proto: gre}),
+			lost(packet{src: addr("10.1.0.11"), dst: addr("10.1.0.12"), proto: gre})}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l.t = t
+			l.apply(nil) // forgets the flows
+			runBridge(t, l, bridgeTopology(onlyAnswers(), nil), c.steps...)
+		})
+	}
+}
+
+// Filters of ports know flows too, and so do those towards the router.
+func TestReturnFlowInFiltersOfPorts(t *testing.T) {
+	l := newBridgeLab(t)
+	question := udpPacket("10.1.0.12", "10.1.0.11", 4001, 53)
+	answer := question.answer()
+	forward := sdn.Condition{MatchForwardFlow: true, DLType: number(0x0800)}
+	for _, c := range []struct {
+		name string
+		port sdn.PortID
+		in   bool
+	}{{"inbound", portA, true}, {"outbound", portB, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			l.t = t
+			l.apply(nil)
+			runBridge(t, l, bridgeTopology(nil, nil, func(top *topology) {
+				withPort(c.port, func(p *sdn.Port) {
+					if f := top.chain(3, when(forward, drop())); c.in {
+						p.InboundFilter = f
+					} else {
+						p.OutboundFilter = f
+					}
+				})(top)
+			}), sends("a", answer), sends("b", question, "at a: "+question.String()), sends("a", answer, "at b: "+answer.String()))
+		})
+	}
+}
+
+// The router's own answers count as return flow, also those to a port that lets
+// nothing else in.
+func TestTheRoutersAnswersAreReturnFlow(t *testing.T) {
+	l := newBridgeLab(t)
+	top := bridgeTopology(nil, []sdn.Rule{when(sdn.Condition{MatchReturnFlow: true}, accept()), when(sdn.Condition{InPorts: []sdn.PortID{bridgeOwn}, DLType: number(0x0800)}, drop())})
+	runBridge(t, l, top, sends("a", echo("10.1.0.11", "10.1.0.1", 7), "at a: icmp 0/0 id 7 10.1.0.1 > 10.1.0.11"))
+}
+
+// What the kernel learned stays when rules change, and is no part of what is
+// compared.
+func TestFlowsStayWhenRulesChange(t *testing.T) {
+	l := newBridgeLab(t)
+	question := udpPacket("10.1.0.12", "10.1.0.11", 4001, 53)
+	answer := question.answer()
+	runBridge(t, l, bridgeTopology(onlyAnswers(), nil), sends("b", question, "at a: "+question.String()))
+	changed := bridgeTopology(append([]sdn.Rule{when(sdn.Condition{Src: prefix("10.9.0.0/16")}, drop())}, onlyAnswers()...), nil)
+	runBridge(t, l, changed, sends("a", answer, "at b: "+answer.String()))
+	have, err := l.nft.Tables(t.Context(), "moat/")
+	require.NoError(t, err)
+	n, err := l.nft.Apply(t.Context(), have, translate(t, changed))
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
+
+func TestDownPortThatTheBridgeItselfPlays(t *testing.T) {
+	l := newBridgeLab(t)
+	aToB := udpPacket("10.1.0.11", "10.1.0.12", 2001, 80)
+	ping := echo("10.1.0.11", "10.1.0.1", 7)
+	down := bridgeTopology(nil, nil, withPort(bridgeOwn, func(p *sdn.Port) { p.AdminStateUp = false }))
+	runBridge(t, l, down, sends("a", aToB, "at b: "+aToB.String()), sends("a", ping))
+	runBridge(t, l, bridgeTopology(nil, nil), sends("a", aToB, "at b: "+aToB.String()), sends("a", ping, "at a: icmp 0/0 id 7 10.1.0.1 > 10.1.0.11"))
+}

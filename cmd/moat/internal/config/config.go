@@ -30,6 +30,10 @@ type Config struct {
 	RunNetns      string // where namespaces are pinned
 	Etcd          Etcd
 	Endpoint      Endpoint
+	Users         Users
+	Keystone      Keystone
+	TLS           TLS
+	Limits        Limits
 	LogFormat     string // text or json
 	LogLevel      string
 	EtcdQuota     int64 // bytes, of the embedded etcd
@@ -54,6 +58,8 @@ type Endpoint struct {
 	PasswordFile string
 	Project      string
 	CAFile       string
+	CertFile     string // of this client, where the endpoint wants one
+	KeyFile      string
 }
 
 // Defaults is the configuration of `moat up` without a flag or a file.
@@ -69,7 +75,10 @@ func Defaults() Raw {
 		TransitPool:  "100.64.0.0/16",
 		NetnsDir:     "/run/netns",
 		Etcd:         RawEtcd{Prefix: "/moat/"},
-		Endpoint:     RawEndpoint{Username: "admin"},
+		Endpoint:     RawEndpoint{Username: BuiltinUser},
+		Users:        defaultUsers(),
+		Keystone:     defaultKeystone(),
+		Limits:       defaultLimits(),
 		Log:          RawLog{Format: "text", Level: "info"},
 	}
 }
@@ -85,7 +94,8 @@ func (r Raw) Valid() (Config, error) {
 		Etcd: Etcd(r.Etcd), Endpoint: Endpoint(r.Endpoint), LogFormat: r.Log.Format, LogLevel: r.Log.Level,
 		EtcdQuota: r.Embedded.QuotaBytes, EtcdRevision: r.Embedded.Revisions,
 	}
-	checks := []func(*Config, Raw) error{validNames, validPaths, validNetworks, validUplink, validEtcd, validLog}
+	checks := []func(*Config, Raw) error{validNames, validPaths, validNetworks, validUplink, validEtcd, validLog,
+		validUsers, validKeystone, validTLS, validLimits}
 	for _, check := range checks {
 		if err := check(&c, r); err != nil {
 			return Config{}, err

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
@@ -33,12 +34,50 @@ func TestBadValuesNameTheirKey(t *testing.T) {
 		"etcd.prefix":                        func(r *Raw) { r.Etcd.Prefix = "moat" },
 		"log.format":                         func(r *Raw) { r.Log.Format = "xml" },
 		"log.level":                          func(r *Raw) { r.Log.Level = "loud" },
+		"users.file":                         func(r *Raw) { r.Users.File = "users" },
+		"users.tokenLifetime":                func(r *Raw) { r.Users.TokenLifetime = "a day" },
+		"users.tokenLifetime: 1s":            func(r *Raw) { r.Users.TokenLifetime = "1s" },
+		"keystone.url":                       func(r *Raw) { r.Keystone.URL = "keystone:5000" },
+		"keystone.url: \"http://u:p@h/v3\"":  func(r *Raw) { r.Keystone.URL = "http://u:p@h/v3" },
+		"keystone.username":                  func(r *Raw) { r.Keystone.URL = "http://h/v3" },
+		"keystone.passwordFile":              func(r *Raw) { keystone(r).PasswordFile = "" },
+		"keystone.project":                   func(r *Raw) { keystone(r).Project = "" },
+		"keystone.domain":                    func(r *Raw) { keystone(r).Domain = "" },
+		"keystone.adminRole":                 func(r *Raw) { keystone(r).AdminRole = "" },
+		"keystone.tenant:":                   func(r *Raw) { keystone(r).Tenant = "uuid" },
+		"tls.certFile":                       func(r *Raw) { r.TLS.CertFile = "/c" },
+		"tls.clientCAFile":                   func(r *Raw) { r.TLS.ClientCAFile = "/c" },
+		"endpoint.certFile":                  func(r *Raw) { r.Endpoint.KeyFile = "/k" },
+		"limits.connections":                 func(r *Raw) { r.Limits.Connections = 7 },
+		"limits.requests":                    func(r *Raw) { r.Limits.Requests = 0 },
+		"limits.requestTimeout":              func(r *Raw) { r.Limits.RequestTimeout = "30" },
 	} {
 		raw := Defaults()
 		spoil(&raw)
 		_, err := raw.Valid()
 		require.ErrorContains(t, err, key)
 	}
+}
+
+// keystone is a complete provider to be spoiled.
+func keystone(r *Raw) *RawKeystone {
+	r.Keystone.URL, r.Keystone.Username, r.Keystone.PasswordFile, r.Keystone.Project = "http://h/v3", "u", "/p", "service"
+	return &r.Keystone
+}
+
+func TestKeysOfTheRESTAPI(t *testing.T) {
+	raw := Defaults()
+	keystone(&raw).Tenant = "name"
+	raw.TLS = RawTLS{CertFile: "/c", KeyFile: "/k", ClientCAFile: "/ca"}
+	c, err := raw.Valid()
+	require.NoError(t, err)
+	require.Equal(t, Users{File: "/var/lib/moat/users", TokenLifetime: 24 * time.Hour}, c.Users)
+	require.Equal(t, Limits{Connections: 1024, Requests: 256, RequestTimeout: 30 * time.Second}, c.Limits)
+	require.Equal(t, TLS{CertFile: "/c", KeyFile: "/k", ClientCAFile: "/ca"}, c.TLS)
+	require.Equal(t, Keystone{
+		URL: "http://h/v3", Username: "u", PasswordFile: "/p", Project: "service", Domain: "default", TenantByName: true,
+		AdminRole: "admin", TenantAdminRole: "tenant_admin", TenantUserRole: "tenant_user",
+	}, c.Keystone)
 }
 
 func TestUnknownKeyIsAnError(t *testing.T) {

@@ -28,6 +28,10 @@ type Raw struct {
 	Etcd          RawEtcd     `json:"etcd"`
 	Embedded      RawEmbedded `json:"embedded"`
 	Endpoint      RawEndpoint `json:"endpoint"`
+	Users         RawUsers    `json:"users"`
+	Keystone      RawKeystone `json:"keystone"`
+	TLS           RawTLS      `json:"tls"`
+	Limits        RawLimits   `json:"limits"`
 	Log           RawLog      `json:"log"`
 }
 
@@ -55,6 +59,8 @@ type RawEndpoint struct {
 	PasswordFile string   `json:"passwordFile"`
 	Project      string   `json:"project"`
 	CAFile       string   `json:"caFile"`
+	CertFile     string   `json:"certFile"`
+	KeyFile      string   `json:"keyFile"`
 }
 
 // RawLog is the key log.

@@ -168,7 +168,7 @@ func (a *audit) remains() {
 	if len(a.marked) > 0 {
 		return
 	}
-	a.require(reflect.DeepEqual(a.seen, a.stored), "what is stored refers to what readers do not see")
+	a.require(a.seen.equal(a.stored), "what is stored refers to what readers do not see")
 	for k, f := range a.facts {
 		_, seen := a.objects[k.kind][k.id]
 		switch k.kind {
@@ -199,6 +199,6 @@ func (a *audit) fresh() {
 		a.require(reflect.DeepEqual(g.objects[kind], a.objects[kind]), "the picture of kind %s is not what the facts say", kind)
 	}
 	a.require(reflect.DeepEqual(g.rules, a.rules), "the rules are not what the facts say")
-	a.require(reflect.DeepEqual(g.seen, a.seen), "the index is not what the facts say")
-	a.require(reflect.DeepEqual(g.stored, a.stored), "the index of what is stored is not what the facts say")
+	a.require(g.seen.equal(a.seen) && g.lists.equal(a.lists), "the index is not what the facts say")
+	a.require(g.stored.equal(a.stored), "the index of what is stored is not what the facts say")
 }

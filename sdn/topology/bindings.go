@@ -71,12 +71,12 @@ func (x *txn) hostReady(id sdn.HostID) error {
 	if err != nil {
 		return err
 	}
-	zones := x.graph.seen[edge{hostOfMember, string(id)}]
+	zones := referrers[string](x.graph, hostOfMember, id)
 	if len(zones) == 0 {
 		return refuse(sdn.ErrConflict, "The specified host is not in any tunnel zone.")
 	}
 	x.rely(key{kindMember, zones[0]})
-	if _, alive := x.graph.overlay.alive[id]; !alive && !x.deadHosts {
+	if !x.deadHosts && !x.graph.overlay.isAlive(id) {
 		return refuse(sdn.ErrConflict, "No engine is running on host %s (%s).", id, h.Name)
 	}
 	return nil

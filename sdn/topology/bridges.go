@@ -75,7 +75,7 @@ func (x *txn) unself(p sdn.Port) error {
 	if p.Kind != sdn.RouterPort {
 		return nil
 	}
-	for _, id := range x.graph.seen[edge{selfOfBridge, string(p.ID)}] {
+	for id := range x.graph.seen[edge{selfOfBridge, string(p.ID)}].all() {
 		b, err := look[sdn.Bridge](x, sdn.KindBridge, id)
 		if err != nil {
 			return err

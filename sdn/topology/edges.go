@@ -60,3 +60,17 @@ func groups(r sdn.Rule) []string {
 	n := r.Condition
 	return []string{string(n.PortGroup), string(n.InPortGroup), string(n.OutPortGroup), string(n.SrcGroup), string(n.DstGroup)}
 }
+
+func tenantOf(body any) sdn.TenantID {
+	switch b := body.(type) {
+	case sdn.Router:
+		return b.TenantID
+	case sdn.Bridge:
+		return b.TenantID
+	case sdn.Chain:
+		return b.TenantID
+	case sdn.PortGroup:
+		return b.TenantID
+	}
+	return ""
+}

@@ -75,11 +75,11 @@ func TestDeletionIsFinishedAfterACrash(t *testing.T) {
 	}
 	requireSound(t, witness)
 	require.Len(t, witness.unfinished(), 1)
-	require.Greater(t, len(witness.graph.stored[edge{deviceOfPort, string(hub)}]), 0, "there is something left to finish")
+	require.Positive(t, witness.graph.stored[edge{deviceOfPort, string(hub)}].len(), "there is something left to finish")
 
 	third := openTest(t, server.Client(), Options{})
 	require.Empty(t, third.unfinished(), "whoever opens the store finishes it")
-	require.Empty(t, third.graph.stored[edge{deviceOfPort, string(hub)}])
+	require.Zero(t, third.graph.stored[edge{deviceOfPort, string(hub)}].len())
 	requireSound(t, third)
 	furnished := &site{Topology: third}
 	furnished.clear(t)

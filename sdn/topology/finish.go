@@ -136,7 +136,7 @@ func (b *broom) clear(k key) bool {
 		return true
 	}
 	for _, rel := range pointingAt[k.kind] {
-		for _, id := range b.graph.stored[edge{rel, k.id}] {
+		for id := range b.graph.stored[edge{rel, k.id}].all() {
 			if !b.clear(key{referrer[rel], id}) {
 				return false
 			}

@@ -2,8 +2,6 @@ package topology
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 
 	"github.com/moatnet/moat/sdn"
@@ -86,7 +84,7 @@ func (s *state) why() error {
 func (g *graph) everything() []sdn.Change {
 	var list []sdn.Change
 	for _, kind := range inOrder {
-		for _, id := range slices.Sorted(maps.Keys(g.objects[kind])) {
+		for id := range g.lists[edge{ofKind, string(kind)}].all() {
 			id, o := shown(key{kind, id}, g.objects[kind][id])
 			list = append(list, sdn.Change{Kind: kind, ID: id, After: o})
 		}

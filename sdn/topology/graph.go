@@ -2,6 +2,7 @@ package topology
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/moatnet/moat/sdn"
 )
@@ -15,8 +16,9 @@ type graph struct {
 	marked  map[key]struct{}
 	objects map[sdn.Kind]map[string]any
 	seen    index // edges of the objects
+	lists   index // of all objects of a kind, and of all tenants
 	rules   map[sdn.ChainID][]sdn.Rule
-	overlay overlay
+	overlay *overlay
 }
 
 func newGraph() *graph {
@@ -26,6 +28,7 @@ func newGraph() *graph {
 		marked:  map[key]struct{}{},
 		objects: map[sdn.Kind]map[string]any{},
 		seen:    index{},
+		lists:   index{},
 		rules:   map[sdn.ChainID][]sdn.Rule{},
 		overlay: newOverlay(),
 	}
@@ -113,7 +116,7 @@ func (p *pass) look(k key) {
 		return
 	}
 	for _, rel := range pointingAt[k.kind] {
-		for _, id := range p.stored[edge{rel, k.id}] {
+		for id := range p.stored[edge{rel, k.id}].all() {
 			p.queue = append(p.queue, key{referrer[rel], id})
 		}
 	}
@@ -131,14 +134,29 @@ func (p *pass) replace(k key, now any) {
 	p.seen.remove(k.id, edges(was))
 	if now == nil {
 		delete(p.objects[k.kind], k.id)
+		p.lists.remove(k.id, []edge{{ofKind, string(k.kind)}})
 	} else {
 		p.objects[k.kind][k.id] = now
 		p.seen.add(k.id, edges(now))
+		p.lists.add(k.id, []edge{{ofKind, string(k.kind)}})
 	}
+	p.owner(tenantOf(was))
+	p.owner(tenantOf(now))
 	for _, r := range []any{was, now} {
 		if r, ok := r.(sdn.Rule); ok {
 			p.chains[string(r.Chain)] = struct{}{}
 		}
+	}
+}
+
+// owner lists a tenant while they own anything.
+func (p *pass) owner(t sdn.TenantID) {
+	switch {
+	case t == "":
+	case slices.ContainsFunc(owned, func(rel relation) bool { return p.seen[edge{rel, string(t)}].len() > 0 }):
+		p.lists.add(string(t), []edge{{ofTenant, ""}})
+	default:
+		p.lists.remove(string(t), []edge{{ofTenant, ""}})
 	}
 }
 

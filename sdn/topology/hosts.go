@@ -53,13 +53,13 @@ func (t *Topology) UpdateHost(ctx context.Context, h sdn.Host) error {
 // DeleteHost implements sdn.API.
 func (t *Topology) DeleteHost(ctx context.Context, id sdn.HostID) error {
 	return t.erase(ctx, sdn.KindHost, string(id), func(x *txn) error {
-		if _, alive := x.graph.overlay.alive[id]; alive {
+		if x.graph.overlay.isAlive(id) {
 			return refuse(sdn.ErrForbidden, "Host %s can not be deleted: its engine is running.", id)
 		}
-		if len(x.graph.seen[edge{hostOfPort, string(id)}]) > 0 {
+		if x.graph.seen[edge{hostOfPort, string(id)}].len() > 0 {
 			return refuse(sdn.ErrForbidden, "Host %s can not be deleted: ports are bound to it.", id)
 		}
-		if len(x.graph.stored[edge{hostOfPort, string(id)}]) > 0 {
+		if x.graph.stored[edge{hostOfPort, string(id)}].len() > 0 {
 			return errUnfinished
 		}
 		x.vacant = append(x.vacant, bindKey(id, "").String())

@@ -37,6 +37,8 @@ const (
 	bridgeOfARP
 	bridgeOfSubnet
 	subnetOfHost
+	ofKind    // to a kind, of every object that is seen
+	ofTenant  // to nothing, of every tenant that owns one
 	relations // their number
 )
 
@@ -70,6 +72,9 @@ var pointingAt = map[sdn.Kind][]relation{
 	sdn.KindDHCPSubnet:  {subnetOfHost},
 }
 
+// owned lists the relations to a tenant.
+var owned = []relation{tenantOfRouter, tenantOfBridge, tenantOfChain, tenantOfPortGroup}
+
 // edge is one relation to one object.
 type edge struct {
 	rel relation
@@ -77,25 +82,39 @@ type edge struct {
 }
 
 // index lists, per edge, the IDs of the objects that have it, in order.
-type index map[edge][]string
+type index map[edge]*ids
 
 func (x index) add(id string, edges []edge) {
 	for _, e := range edges {
-		if at, found := slices.BinarySearch(x[e], id); !found {
-			x[e] = slices.Insert(x[e], at, id)
+		set := x[e]
+		if set == nil {
+			set = &ids{}
+			x[e] = set
 		}
+		set.add(id)
 	}
 }
 
 func (x index) remove(id string, edges []edge) {
 	for _, e := range edges {
-		at, found := slices.BinarySearch(x[e], id)
-		switch {
-		case !found:
-		case len(x[e]) == 1:
+		set := x[e]
+		if set == nil {
+			continue
+		}
+		if set.remove(id); set.len() == 0 {
 			delete(x, e)
-		default:
-			x[e] = slices.Delete(x[e], at, at+1)
 		}
 	}
+}
+
+func (x index) equal(y index) bool {
+	if len(x) != len(y) {
+		return false
+	}
+	for e, set := range x {
+		if set.len() != y[e].len() || !slices.Equal(slices.Collect(set.all()), slices.Collect(y[e].all())) {
+			return false
+		}
+	}
+	return true
 }

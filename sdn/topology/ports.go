@@ -184,7 +184,7 @@ func (t *Topology) DeletePort(ctx context.Context, id sdn.PortID) error {
 // listed says that groups or MAC tables name a port. Who makes them do so pins
 // the port.
 func (x *txn) listed(id sdn.PortID) bool {
-	return len(x.graph.stored[edge{portOfGroupPort, string(id)}]) > 0 || len(x.graph.stored[edge{portOfMAC, string(id)}]) > 0
+	return x.graph.stored[edge{portOfGroupPort, string(id)}].len() > 0 || x.graph.stored[edge{portOfMAC, string(id)}].len() > 0
 }
 
 // localRoute is the route that makes a router answer at its port's address.

@@ -1,7 +1,6 @@
 package topology
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/moatnet/moat/sdn"
@@ -93,34 +92,21 @@ func (g *graph) bindings(h sdn.HostID) []sdn.Binding {
 }
 
 // tenants lists the owners of at least one object, by name.
-func (g *graph) tenants() []sdn.TenantID {
-	var list []sdn.TenantID
-	for e := range g.seen {
-		switch e.rel {
-		case tenantOfRouter, tenantOfBridge, tenantOfChain:
-			if e.to != "" {
-				list = append(list, sdn.TenantID(e.to))
-			}
-		}
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
-}
+func (g *graph) tenants() []sdn.TenantID { return collect[sdn.TenantID](g.lists[edge{ofTenant, ""}]) }
 
 // referrers lists the objects that have a relation to one, by ID.
 func referrers[T, ID ~string](g *graph, rel relation, to ID) []T {
-	ids := g.seen[edge{rel, string(to)}]
-	list := make([]T, len(ids))
-	for i, id := range ids {
-		list[i] = T(id)
-	}
-	return list
+	return collect[T](g.seen[edge{rel, string(to)}])
 }
 
 // all lists every object of a kind, by ID.
 func all[T ~string](g *graph, kind sdn.Kind) []T {
-	list := make([]T, 0, len(g.objects[kind]))
-	for _, id := range slices.Sorted(maps.Keys(g.objects[kind])) {
+	return collect[T](g.lists[edge{ofKind, string(kind)}])
+}
+
+func collect[T ~string](set *ids) []T {
+	list := make([]T, 0, set.len())
+	for id := range set.all() {
 		list = append(list, T(id))
 	}
 	return list

@@ -24,7 +24,7 @@ type crowd struct {
 	rules   []sdn.RuleID
 }
 
-func ids[T ~string](n int) []T {
+func newIDs[T ~string](n int) []T {
 	list := make([]T, n)
 	for i := range list {
 		list[i] = sdn.NewID[T]()
@@ -33,7 +33,7 @@ func ids[T ~string](n int) []T {
 }
 
 func newCrowd(host sdn.HostID) crowd {
-	return crowd{host, ids[sdn.RouterID](4), ids[sdn.BridgeID](4), ids[sdn.ChainID](4), ids[sdn.PortID](24), ids[sdn.RuleID](12)}
+	return crowd{host, newIDs[sdn.RouterID](4), newIDs[sdn.BridgeID](4), newIDs[sdn.ChainID](4), newIDs[sdn.PortID](24), newIDs[sdn.RuleID](12)}
 }
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }

@@ -77,5 +77,5 @@ func (s *server) removeIP4MAC(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return noContent(named(c.api.RemoveIP4MAC(c.Context(), m), "IP4Mac", c.PathValue("key")))
+	return noContent(c.api.RemoveIP4MAC(c.Context(), m))
 }

@@ -43,7 +43,7 @@ func (s *server) createDHCPHost(c *call) (answer, error) {
 	}
 	h.Bridge, h.Subnet = bridge, p
 	if err := c.api.CreateDHCPHost(c.Context(), h); err != nil {
-		return answer{}, named(err, kindDHCPSubnet, c.PathValue("subnet"))
+		return answer{}, err
 	}
 	d := c.uris.DHCPHost(h)
 	return created(d.URI, d), nil
@@ -68,8 +68,7 @@ func (s *server) dhcpHost(c *call) (sdn.DHCPHost, error) {
 	if err != nil {
 		return sdn.DHCPHost{}, err
 	}
-	h, err := c.api.DHCPHost(c.Context(), k.Bridge, k.Subnet, k.MAC)
-	return h, named(err, kindDHCPHost, k.MAC)
+	return c.api.DHCPHost(c.Context(), k.Bridge, k.Subnet, k.MAC)
 }
 
 func (s *server) getDHCPHost(c *call) (answer, error) {
@@ -93,7 +92,7 @@ func (s *server) putDHCPHost(c *call) (answer, error) {
 		return answer{}, err
 	}
 	h.Bridge, h.Subnet = stored.Bridge, stored.Subnet
-	return noContent(named(c.api.UpdateDHCPHost(c.Context(), stored.MAC, h), kindDHCPHost, stored.MAC))
+	return noContent(c.api.UpdateDHCPHost(c.Context(), stored.MAC, h))
 }
 
 func (s *server) deleteDHCPHost(c *call) (answer, error) {
@@ -101,5 +100,5 @@ func (s *server) deleteDHCPHost(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return noContent(named(c.api.DeleteDHCPHost(c.Context(), k.Bridge, k.Subnet, k.MAC), kindDHCPHost, k.MAC))
+	return noContent(c.api.DeleteDHCPHost(c.Context(), k.Bridge, k.Subnet, k.MAC))
 }

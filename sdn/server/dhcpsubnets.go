@@ -59,20 +59,17 @@ func subnetKey(c *call) (sdn.BridgeID, netip.Prefix, error) {
 	}
 	p, err := wire.ParsePrefixKey(c.PathValue("subnet"))
 	if err != nil {
-		return "", netip.Prefix{}, missingSubnet(c)
+		return "", netip.Prefix{}, missing(kindDHCPSubnet, c.PathValue("subnet"))
 	}
 	return bridge, p, nil
 }
-
-func missingSubnet(c *call) error { return missing(kindDHCPSubnet, c.PathValue("subnet")) }
 
 func (s *server) dhcpSubnet(c *call) (sdn.DHCPSubnet, error) {
 	bridge, p, err := subnetKey(c)
 	if err != nil {
 		return sdn.DHCPSubnet{}, err
 	}
-	n, err := c.api.DHCPSubnet(c.Context(), bridge, p)
-	return n, named(err, kindDHCPSubnet, c.PathValue("subnet"))
+	return c.api.DHCPSubnet(c.Context(), bridge, p)
 }
 
 func (s *server) getDHCPSubnet(c *call) (answer, error) {
@@ -96,7 +93,7 @@ func (s *server) putDHCPSubnet(c *call) (answer, error) {
 		return answer{}, err
 	}
 	n.Bridge = stored.Bridge
-	return noContent(named(c.api.UpdateDHCPSubnet(c.Context(), stored.Prefix, n), kindDHCPSubnet, c.PathValue("subnet")))
+	return noContent(c.api.UpdateDHCPSubnet(c.Context(), stored.Prefix, n))
 }
 
 func (s *server) deleteDHCPSubnet(c *call) (answer, error) {
@@ -104,5 +101,5 @@ func (s *server) deleteDHCPSubnet(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return noContent(named(c.api.DeleteDHCPSubnet(c.Context(), bridge, p), kindDHCPSubnet, c.PathValue("subnet")))
+	return noContent(c.api.DeleteDHCPSubnet(c.Context(), bridge, p))
 }

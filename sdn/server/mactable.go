@@ -120,5 +120,5 @@ func (s *server) removeMACPort(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return noContent(named(c.api.RemoveMACPort(c.Context(), m), "MacPort", c.PathValue("key")))
+	return noContent(c.api.RemoveMACPort(c.Context(), m))
 }

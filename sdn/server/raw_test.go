@@ -3,20 +3,24 @@ package server_test
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/sdn/sdntest"
+	"github.com/moatnet/moat/sdn/server"
 )
 
 const vendor = "application/vnd.org.midonet."
 
 // raw speaks HTTP to an endpoint without the client's help.
 type raw struct {
-	*sdntest.Endpoint
+	URL   string
 	t     *testing.T
 	token string
 	http  *http.Client
@@ -30,7 +34,19 @@ type answer struct {
 }
 
 func newRaw(t *testing.T, options ...sdntest.Option) *raw {
-	r := &raw{Endpoint: sdntest.Start(t, options...), t: t, http: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
+	return rawAt(t, sdntest.Start(t, options...).URL)
+}
+
+// newRawOf serves what the options say; everybody is let in.
+func newRawOf(t *testing.T, o server.Options) *raw {
+	o.Auth = open{}
+	s := httptest.NewServer(server.New(o))
+	t.Cleanup(s.Close)
+	return rawAt(t, s.URL+server.DefaultBase)
+}
+
+func rawAt(t *testing.T, url string) *raw {
+	r := &raw{URL: url, t: t, http: &http.Client{Transport: &http.Transport{DisableCompression: true}}}
 	t.Cleanup(r.http.CloseIdleConnections)
 	r.token = r.login()
 	return r
@@ -122,6 +138,23 @@ func (r *raw) create(uri, media, body string) map[string]any {
 	return r.get(a.header.Get("Location"), media)
 }
 
+// put replaces an object and reads it back.
+func (r *raw) put(uri, media string, body map[string]any) map[string]any {
+	r.t.Helper()
+	a := r.call("PUT", uri, jsonOf(r.t, body), "Content-Type: "+vendor+media)
+	require.Equal(r.t, 204, a.status, a.body)
+	require.Empty(r.t, a.body)
+	return r.get(uri, media)
+}
+
+// bare expects a status without a body.
+func (r *raw) bare(status int, method, uri, media, body string) {
+	r.t.Helper()
+	a := r.call(method, uri, body, "Content-Type: "+vendor+media)
+	require.Equal(r.t, status, a.status, a.body)
+	require.Empty(r.t, a.body)
+}
+
 // refused sends a body and expects an error body; it returns the message.
 func (r *raw) refused(status int, method, uri, media, body string) string {
 	r.t.Helper()
@@ -147,3 +180,6 @@ func jsonOf(t *testing.T, v any) string {
 	require.NoError(t, err)
 	return string(data)
 }
+
+// keys are the names of an object's properties.
+func keys(o map[string]any) []string { return slices.Collect(maps.Keys(o)) }

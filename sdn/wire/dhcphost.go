@@ -41,6 +41,7 @@ func (u URIs) DHCPHost(h sdn.DHCPHost) DHCPHost {
 func (d DHCPHost) Noun() (sdn.DHCPHost, error) {
 	var c check
 	c.need("macAddr", d.MACAddr)
+	c.need("ipAddr", d.IPAddr)
 	h := sdn.DHCPHost{
 		MAC:  c.mac("macAddr", d.MACAddr),
 		Addr: c.ipv4("ipAddr", d.IPAddr),

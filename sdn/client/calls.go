@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -14,12 +15,13 @@ type representation[N any] interface{ Noun() (N, error) }
 
 // get reads one object.
 func get[N any, D representation[N]](ctx context.Context, c *Client, path, media string) (N, error) {
-	q := request{method: http.MethodGet, path: path, media: media}
-	return ask[N, D](ctx, c, q)
+	return ask[N, D](ctx, c, request{method: http.MethodGet, path: path, media: media})
 }
 
 func ask[N any, D representation[N]](ctx context.Context, c *Client, q request) (N, error) {
 	var none N
+	var d D
+	q.read = func(body []byte) error { return json.Unmarshal(body, &d) }
 	a, err := c.do(ctx, q)
 	if err != nil {
 		return none, err
@@ -27,18 +29,9 @@ func ask[N any, D representation[N]](ctx context.Context, c *Client, q request) 
 	if a.status != http.StatusOK {
 		return none, q.refused(a)
 	}
-	return noun[N, D](q, a)
-}
-
-func noun[N any, D representation[N]](q request, a reply) (N, error) {
-	d, err := decode[D](q, a)
-	if err != nil {
-		var none N
-		return none, err
-	}
 	n, err := d.Noun()
 	if err != nil {
-		return n, &Error{Method: q.method, Path: q.path, Status: a.status, Message: "the answer is wrong: " + err.Error()}
+		return none, q.wrong(a, err)
 	}
 	return n, nil
 }
@@ -46,7 +39,9 @@ func noun[N any, D representation[N]](q request, a reply) (N, error) {
 // list reads a collection. An empty body, as some servers send, is an empty
 // list.
 func list[N any, D representation[N]](ctx context.Context, c *Client, path, media string) ([]N, error) {
+	var ds []D
 	q := request{method: http.MethodGet, path: path, media: wire.Collection(media)}
+	q.read = func(body []byte) error { ds = nil; return json.Unmarshal(body, &ds) }
 	a, err := c.do(ctx, q)
 	if err != nil {
 		return nil, err
@@ -54,37 +49,36 @@ func list[N any, D representation[N]](ctx context.Context, c *Client, path, medi
 	if a.status != http.StatusOK {
 		return nil, q.refused(a)
 	}
-	if len(a.body) == 0 {
+	if len(ds) == 0 {
 		return nil, nil
-	}
-	ds, err := decode[[]D](q, a)
-	if err != nil {
-		return nil, err
 	}
 	ns := make([]N, len(ds))
 	for i, d := range ds {
 		if ns[i], err = d.Noun(); err != nil {
-			return nil, &Error{Method: q.method, Path: q.path, Status: a.status, Message: "the answer is wrong: " + err.Error()}
+			return nil, q.wrong(a, err)
 		}
 	}
 	return ns, nil
 }
 
-// creation is a POST of an object that has an ID.
+// creation is a POST of an object that has an ID or another key.
 type creation struct {
-	path  string // of the collection
-	at    string // of the object that it makes
-	media string
-	body  any
-	ours  bool // this client made up the ID, so nobody else can have used it
+	path   string // of the collection
+	at     string // of the object that it makes
+	media  string
+	body   any
+	bodyIn func(wire.Release) any
+	ours   bool // this client made up the ID, so nobody else can have used it
 }
 
 // create makes an object and returns it as stored: from the answer where the
 // server puts it there, else by reading it.
 func create[N any, D representation[N]](ctx context.Context, c *Client, k creation) (N, error) {
-	q := request{method: http.MethodPost, path: k.path, media: k.media, body: k.body}
-	a, err := c.do(ctx, q)
 	var none N
+	var d *D
+	q := request{method: http.MethodPost, path: k.path, media: k.media, body: k.body, bodyIn: k.bodyIn}
+	q.read = func(body []byte) error { d = nil; return json.Unmarshal(body, &d) }
+	a, err := c.do(ctx, q)
 	switch {
 	case err != nil:
 		return none, err
@@ -92,10 +86,14 @@ func create[N any, D representation[N]](ctx context.Context, c *Client, k creati
 		return settle[N, D](ctx, c, k, a, q.refused(a))
 	case a.status != http.StatusCreated && a.status != http.StatusOK:
 		return none, q.refused(a)
-	case len(a.body) > 0:
-		return noun[N, D](q, a)
+	case d == nil:
+		return get[N, D](ctx, c, k.at, k.media)
 	}
-	return get[N, D](ctx, c, k.at, k.media)
+	n, err := (*d).Noun()
+	if err != nil {
+		return none, q.wrong(a, err)
+	}
+	return n, nil
 }
 
 // settle finds out what a 409 to a create means: an ID in use is ErrExists,
@@ -115,6 +113,34 @@ func settle[N any, D representation[N]](ctx context.Context, c *Client, k creati
 	return none, refused
 }
 
+// add puts an entry with a key, and no ID, into a collection. A conflict with
+// what an own attempt did, whose answer was lost, is a success; one with an
+// entry that is there is ErrExists. held reads what is there under the key and
+// reports whether it is the entry.
+func (c *Client) add(ctx context.Context, q request, held func() (same bool, err error)) error {
+	q.method = http.MethodPost
+	a, err := c.do(ctx, q)
+	switch {
+	case err != nil:
+		return err
+	case a.ok():
+		return nil
+	case a.status != http.StatusConflict:
+		return q.refused(a)
+	}
+	refused := q.refused(a)
+	same, err := held()
+	switch {
+	case err != nil && !errors.Is(err, sdn.ErrNotFound):
+		return err
+	case err == nil && same && a.repeated:
+		return nil
+	case err == nil:
+		refused.Err = sdn.ErrExists
+	}
+	return refused
+}
+
 // put replaces an object.
 func put(ctx context.Context, c *Client, path, media string, body any) error {
 	return c.expect(ctx, request{method: http.MethodPut, path: path, media: media, body: body})
@@ -130,7 +156,7 @@ func remove(ctx context.Context, c *Client, path string) error {
 		return err
 	case a.status == http.StatusNotFound && a.repeated:
 		return nil
-	case a.status >= http.StatusMultipleChoices:
+	case !a.ok():
 		return q.refused(a)
 	}
 	return nil
@@ -142,7 +168,7 @@ func (c *Client) expect(ctx context.Context, q request) error {
 	if err != nil {
 		return err
 	}
-	if a.status >= http.StatusMultipleChoices {
+	if !a.ok() {
 		return q.refused(a)
 	}
 	return nil

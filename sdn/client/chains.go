@@ -9,48 +9,43 @@ import (
 
 // Chains implements sdn.API.
 func (c *Client) Chains(ctx context.Context, tenant sdn.TenantID) ([]sdn.Chain, error) {
-	return list[sdn.Chain, wire.Chain](ctx, c, c.paths.Of(wire.Chains, string(tenant)), wire.ChainV1)
+	return chains.of(ctx, c, tenant)
 }
 
 // Chain implements sdn.API.
 func (c *Client) Chain(ctx context.Context, id sdn.ChainID) (sdn.Chain, error) {
-	return get[sdn.Chain, wire.Chain](ctx, c, c.paths.At(wire.Chains, string(id)), wire.ChainV1)
+	return chains.one(ctx, c, string(id))
 }
 
 // CreateChain implements sdn.API.
 func (c *Client) CreateChain(ctx context.Context, chain sdn.Chain) (sdn.Chain, error) {
 	ours := own(&chain.ID)
-	return create[sdn.Chain, wire.Chain](ctx, c, creation{
-		path: c.paths.At(wire.Chains), at: c.paths.At(wire.Chains, string(chain.ID)),
-		media: wire.ChainV1, body: wire.NewChain(chain), ours: ours,
-	})
+	return chains.create(ctx, c, string(chain.ID), ours, wire.NewChain(chain))
 }
 
 // DeleteChain implements sdn.API.
 func (c *Client) DeleteChain(ctx context.Context, id sdn.ChainID) error {
-	return remove(ctx, c, c.paths.At(wire.Chains, string(id)))
+	return chains.remove(ctx, c, string(id))
 }
 
 // Rules implements sdn.API.
 func (c *Client) Rules(ctx context.Context, chain sdn.ChainID) ([]sdn.Rule, error) {
-	return list[sdn.Rule, wire.Rule](ctx, c, c.paths.At(wire.Chains, string(chain), wire.Rules), wire.RuleV2)
+	return rules.below(ctx, c, wire.Chains, string(chain), wire.Rules)
 }
 
 // Rule implements sdn.API.
 func (c *Client) Rule(ctx context.Context, id sdn.RuleID) (sdn.Rule, error) {
-	return get[sdn.Rule, wire.Rule](ctx, c, c.paths.At(wire.Rules, string(id)), wire.RuleV2)
+	return rules.one(ctx, c, string(id))
 }
 
-// CreateRule implements sdn.API.
+// CreateRule implements sdn.API. A condition that the server's release does not
+// have is ErrUnsupported.
 func (c *Client) CreateRule(ctx context.Context, r sdn.Rule) (sdn.Rule, error) {
 	ours := own(&r.ID)
-	return create[sdn.Rule, wire.Rule](ctx, c, creation{
-		path: c.paths.At(wire.Chains, string(r.Chain), wire.Rules), at: c.paths.At(wire.Rules, string(r.ID)),
-		media: wire.RuleV2, body: wire.NewRule(r), ours: ours,
-	})
+	return rules.create(ctx, c, string(r.ID), ours, wire.NewRule(r), wire.Chains, string(r.Chain), wire.Rules)
 }
 
 // DeleteRule implements sdn.API.
 func (c *Client) DeleteRule(ctx context.Context, id sdn.RuleID) error {
-	return remove(ctx, c, c.paths.At(wire.Rules, string(id)))
+	return rules.remove(ctx, c, string(id))
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -8,7 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -29,7 +30,8 @@ const (
 // Options say which endpoint to use and how.
 type Options struct {
 	// Endpoints are base URLs such as "http://127.0.0.1:8181/midonet-api", of
-	// servers of one topology. The first is used as long as it can be reached.
+	// servers of one topology, each of any release. The first that answers is
+	// used.
 	Endpoints []string
 	// User, Password and Project log in; an empty User does not log in.
 	User, Password, Project string
@@ -43,21 +45,19 @@ type Client struct {
 	http      *resty.Client
 	transport *http.Transport
 	endpoints []*endpoint
-	current   atomic.Int32 // index of the endpoint that answered last
 	login     credentials
 	timeout   time.Duration
 	log       *slog.Logger
 	paths     wire.URIs
-	logins    singleflight.Group
+	shared    singleflight.Group // logins and readings of the root
+	devices   kinds
+
+	live   context.Context // ends with Close
+	end    context.CancelFunc
+	probes sync.WaitGroup
 }
 
-var _ sdn.API = (*Client)(nil)
-
-// endpoint is one server with the token that it gave.
-type endpoint struct {
-	base  string
-	token atomic.Pointer[string]
-}
+var _ sdn.Extended = (*Client)(nil)
 
 type credentials struct{ user, password, project string }
 
@@ -85,6 +85,7 @@ func New(o Options) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	c.live, c.end = context.WithCancel(context.Background())
 	c.transport = newTransport(o.TLS)
 	c.http = resty.New().
 		SetTransport(c.transport).
@@ -97,8 +98,12 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Close ends idle connections.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+// Close ends idle connections and what looks after endpoints that are down.
+func (c *Client) Close() {
+	c.end()
+	c.probes.Wait()
+	c.transport.CloseIdleConnections()
+}
 
 func parseEndpoint(text string) (string, error) {
 	u, err := url.Parse(text)

@@ -272,7 +272,10 @@ func TestOneRequestForACreate(t *testing.T) {
 	c := e.Client(t)
 	_, err := c.CreateRouter(t.Context(), sdn.Router{})
 	require.NoError(t, err)
-	require.Len(t, e.Calls(), 2, "login and POST")
+	require.Len(t, e.Calls(), 3, "login, root and POST")
+	_, err = c.CreateRouter(t.Context(), sdn.Router{})
+	require.NoError(t, err)
+	require.Len(t, e.Calls(), 4, "the login and the release last")
 }
 
 func TestStateOfAServingEndpoint(t *testing.T) {

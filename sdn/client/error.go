@@ -42,3 +42,8 @@ func (q request) refused(a reply) *Error {
 func (q request) failed(err error) *Error {
 	return &Error{Method: q.method, Path: q.path, Err: err}
 }
+
+// wrong makes the error for an answer that is JSON and not what it should be.
+func (q request) wrong(a reply, err error) *Error {
+	return &Error{Method: q.method, Path: q.path, Status: a.status, Message: "the answer is wrong: " + err.Error()}
+}

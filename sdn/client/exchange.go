@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/go-resty/resty/v2"
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/wire"
@@ -20,51 +22,71 @@ import (
 const rounds = 5
 
 // request is one call of the API. Every one can be repeated without harm: what
-// a POST makes has an ID, so a second one meets a 409.
+// a POST makes has an ID or a key, so a second one meets a 409.
 type request struct {
 	method, path string
-	media        string // of body and answer
+	media        string // of body and answer, in 5.x
 	accept       string // when it differs from media
-	body         any
+	body         any    // in the form of 5.x
+	// bodyIn is the body where it differs between releases for more reasons
+	// than its media type.
+	bodyIn func(wire.Release) any
+	// read takes the body of a success in. What it cannot read counts as an
+	// answer that was lost.
+	read func([]byte) error
 }
 
 // reply is what came back.
 type reply struct {
 	status int
+	header http.Header
 	body   []byte
+	after  time.Duration // how long the server asks to be left alone
 	// repeated is true when an earlier attempt may have taken effect.
 	repeated bool
 }
 
-// do performs a request: at the endpoint that answered last, after a failure
-// at the next one, and again after all were tried, with growing pauses. It
-// stops at the caller's deadline. The error of a status is the caller's to
-// make.
+func (a reply) ok() bool { return a.status >= http.StatusOK && a.status < http.StatusMultipleChoices }
+
+// errAnswer is an answer of no use: cut, of a foreign type, or no JSON.
+var errAnswer = errors.New("the answer cannot be read")
+
+// do performs a request: at the first endpoint that answers, after a failure at
+// the next one, and again after all were tried, with growing pauses or those
+// that servers ask for. It stops at the caller's deadline. The error of a
+// status is the caller's to make.
 func (c *Client) do(ctx context.Context, q request) (reply, error) {
-	if strings.HasSuffix(q.path, "/") || strings.Contains(q.path, "//") {
+	if path, _, _ := strings.Cut(q.path, "?"); strings.HasSuffix(path, "/") || strings.Contains(path, "//") {
 		return reply{}, q.failed(fmt.Errorf("an ID is empty: %w", sdn.ErrNotFound))
-	}
-	data, err := encode(q.body)
-	if err != nil {
-		return reply{}, q.failed(fmt.Errorf("encode the body: %w", err))
 	}
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = 25*time.Millisecond, time.Second, 2
 	repeated := false
-	for attempt := 1; ; attempt++ {
-		at := c.current.Load()
-		a, err := c.once(ctx, c.endpoints[at], q, data)
-		a.repeated = repeated
-		unsure, again := verdict(a, err)
-		if !again || ctx.Err() != nil || attempt == rounds*len(c.endpoints) {
-			return a, q.unavailable(ctx, err)
-		}
-		repeated = repeated || unsure
-		c.log.DebugContext(ctx, "SDN call is repeated", "method", q.method, "path", q.path,
-			"endpoint", c.endpoints[at].base, "status", a.status, "err", err)
-		c.current.CompareAndSwap(at, (at+1)%int32(len(c.endpoints)))
-		if attempt%len(c.endpoints) == 0 && !sleep(ctx, pause.NextBackOff()) {
-			return a, q.unavailable(ctx, err)
+	for round := 1; ; round++ {
+		var wait time.Duration
+		order := c.order()
+		for i, e := range order {
+			a, err := c.once(ctx, e, q)
+			a.repeated = repeated
+			unsure, again := verdict(a, err)
+			if !again {
+				e.up()
+				return a, q.unavailable(ctx, err)
+			}
+			if ctx.Err() != nil {
+				return a, q.unavailable(ctx, err)
+			}
+			e.down(a.after)
+			c.log.DebugContext(ctx, "SDN call failed", "method", q.method, "path", q.path,
+				"endpoint", e.base, "status", a.status, "round", round, "err", err)
+			if i == 0 || a.after < wait {
+				wait = a.after
+			}
+			repeated = repeated || unsure
+			last := round == rounds && i == len(order)-1
+			if last || i == len(order)-1 && !sleep(ctx, capped(ctx, max(wait, pause.NextBackOff()))) {
+				return a, q.unavailable(ctx, err)
+			}
 		}
 	}
 }
@@ -72,13 +94,15 @@ func (c *Client) do(ctx context.Context, q request) (reply, error) {
 // verdict says whether an attempt is worth another one, and whether it may
 // have taken effect all the same.
 func verdict(a reply, err error) (unsure, again bool) {
-	var login *Error
+	var own *Error
 	var dial *net.OpError
 	switch {
-	case errors.As(err, &login): // refused, or no server that we know
+	case errors.As(err, &own): // refused, or no server that we know
 		return false, errors.Is(err, sdn.ErrUnavailable)
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return false, true
+	case errors.Is(err, resty.ErrResponseBodyTooLarge):
+		return false, false
 	case err != nil:
 		return true, true
 	}
@@ -101,92 +125,127 @@ func (q request) unavailable(ctx context.Context, err error) error {
 		return err
 	case ctx.Err() != nil:
 		return q.failed(fmt.Errorf("%w: %w (last: %v)", sdn.ErrUnavailable, context.Cause(ctx), err))
+	case errors.Is(err, resty.ErrResponseBodyTooLarge):
+		return q.failed(fmt.Errorf("the answer is larger than %d bytes: %w", maxAnswer, err))
 	}
 	return q.failed(fmt.Errorf("%w: %w", sdn.ErrUnavailable, err))
 }
 
-// sleep waits and reports whether there is time left afterwards.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
-		return false
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// once performs one request at one endpoint, with one more login when the
-// token is no longer known there.
-func (c *Client) once(ctx context.Context, e *endpoint, q request, data []byte) (reply, error) {
+// once performs one request at one endpoint, in the words of its release. The
+// release is read again when the server does not take them.
+func (c *Client) once(ctx context.Context, e *endpoint, q request) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	if c.login.user == "" {
-		return c.send(ctx, e, "", q, data)
-	}
-	token := e.token.Load()
-	if token == nil {
-		fresh, err := c.renew(ctx, e, nil)
-		if err != nil {
-			return reply{}, err
-		}
-		token = fresh
-	}
-	a, err := c.send(ctx, e, *token, q, data)
-	if err != nil || a.status != http.StatusUnauthorized {
-		return a, err
-	}
-	if token, err = c.renew(ctx, e, token); err != nil {
+	r, fresh, err := c.releaseOf(ctx, e)
+	if err != nil {
 		return reply{}, err
 	}
-	return c.send(ctx, e, *token, q, data)
+	a, err := c.send(ctx, e, r, q)
+	if err != nil || fresh || a.status != http.StatusNotAcceptable && a.status != http.StatusUnsupportedMediaType {
+		return a, err
+	}
+	e.release.CompareAndSwap(e.release.Load(), nil)
+	now, _, err := c.releaseOf(ctx, e)
+	if err != nil || now == r {
+		return a, err
+	}
+	return c.send(ctx, e, now, q)
 }
 
-func (c *Client) send(ctx context.Context, e *endpoint, token string, q request, data []byte) (reply, error) {
+// send says a request in the words of a release and understands the answer.
+func (c *Client) send(ctx context.Context, e *endpoint, r wire.Release, q request) (reply, error) {
+	media, accept := r.In(q.media), r.In(q.accept)
+	if q.media == "" {
+		media = ""
+	}
+	if q.accept == "" {
+		accept = media
+	}
+	if q.media != "" && media == "" {
+		return reply{}, q.failed(fmt.Errorf("a server of version %s has no such resource: %w", r.Version(), sdn.ErrUnsupported))
+	}
+	data, err := q.data(r, media)
+	if err != nil {
+		return reply{}, q.failed(err)
+	}
+	header := make(http.Header, 4)
+	if accept != "" {
+		header.Set("Accept", accept)
+	}
+	if data != nil {
+		header.Set("Content-Type", media)
+	}
+	if q.method == http.MethodPost {
+		header.Set("Prefer", "return=representation")
+	}
+	a, err := c.authorised(ctx, e, func(token string) (reply, error) {
+		return c.exchange(ctx, e, q, e.base+q.path, header, token, data)
+	})
+	if err != nil || !a.ok() || len(a.body) == 0 || q.read == nil {
+		return a, err
+	}
+	if t := a.header.Get("Content-Type"); !fits(t, accept) {
+		return a, fmt.Errorf("%w: it is of type %q, not %s", errAnswer, t, accept)
+	}
+	if a.body, err = wire.Upgrade(accept, r, a.body); err == nil {
+		err = q.read(a.body)
+	}
+	if err != nil {
+		return a, fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	return a, nil
+}
+
+// fits reports whether an answer's type is what was asked for. No type at all
+// is.
+func fits(contentType, accept string) bool {
+	if contentType == "" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (strings.EqualFold(media, accept) || media == wire.JSON)
+}
+
+// data is the body in the words of a release. What these cannot say is an error
+// that wraps sdn.ErrUnsupported.
+func (q request) data(r wire.Release, media string) ([]byte, error) {
+	body := q.body
+	if q.bodyIn != nil {
+		body = q.bodyIn(r)
+	}
+	if body == nil {
+		return nil, nil
+	}
+	if err := wire.Lost(media, r, body); err != nil {
+		return nil, err
+	}
+	shown, err := wire.Downgrade(media, r, body)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(shown)
+}
+
+// exchange performs one HTTP request. Its error is the transport's, or that of
+// an answer that is cut or too large.
+func (c *Client) exchange(ctx context.Context, e *endpoint, q request, url string, header http.Header, token string, data []byte) (reply, error) {
 	r := c.http.R().SetContext(ctx)
+	r.Header = header.Clone()
 	if token != "" {
 		r.Header.Set("X-Auth-Token", token)
 	}
-	if q.media != "" {
-		r.Header.Set("Accept", q.media)
-	}
-	if q.accept != "" {
-		r.Header.Set("Accept", q.accept)
-	}
 	if data != nil {
-		r.Header.Set("Content-Type", q.media)
 		r.SetBody(data)
 	}
-	if q.method == http.MethodPost {
-		r.Header.Set("Prefer", "return=representation")
-	}
 	start := time.Now()
-	resp, err := r.Execute(q.method, e.base+q.path)
+	resp, err := r.Execute(q.method, url)
 	c.log.DebugContext(ctx, "SDN call", "method", q.method, "path", q.path, "endpoint", e.base,
 		"status", resp.StatusCode(), "took", time.Since(start), "err", err)
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: resp.StatusCode(), body: resp.Body()}, nil
-}
-
-func encode(body any) ([]byte, error) {
-	if body == nil {
-		return nil, nil
-	}
-	return json.Marshal(body)
-}
-
-// decode reads an answer's body.
-func decode[D any](q request, a reply) (D, error) {
-	var d D
-	if err := json.Unmarshal(a.body, &d); err != nil {
-		return d, &Error{Method: q.method, Path: q.path, Status: a.status,
-			Err: fmt.Errorf("the answer is not the JSON that %s promises: %w", wire.JSON, err)}
-	}
-	return d, nil
+	return reply{
+		status: resp.StatusCode(), header: resp.Header(), body: resp.Body(),
+		after: asked(resp.Header(), time.Now()),
+	}, nil
 }

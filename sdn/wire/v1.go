@@ -9,6 +9,9 @@ import (
 	"github.com/moatnet/moat/sdn"
 )
 
+// ApplicationV4 is a type of the root that 1.9 has and 5.x has not.
+const ApplicationV4 = vendor + "Application-v4+json"
+
 // formsV1 lists, newest first, the media types of 1.9 for those of 5.x that it
 // has under another version, or under several.
 var formsV1 = map[string][]string{

@@ -259,20 +259,3 @@ func TestRootOfOnePointNine(t *testing.T) {
 	}
 	require.NotContains(t, u.ApplicationIn(wire.V5, wire.ApplicationV5), "writeVersion")
 }
-
-func TestRulesOfOnePointNine(t *testing.T) {
-	require.NoError(t, wire.V5.Owned("", ""))
-	var invalid *sdn.ValidationError
-	require.ErrorAs(t, wire.V1.Owned("", ""), &invalid)
-	require.Len(t, invalid.Violations, 2)
-	require.NoError(t, wire.V1.Owned("n", "t"))
-	require.ErrorIs(t, wire.V1.TakesRoute(sdn.RouteLocal), sdn.ErrInvalid)
-	require.NoError(t, wire.V5.TakesRoute(sdn.RouteLocal))
-	require.NoError(t, wire.V1.TakesRoute(sdn.RouteReject))
-	require.Equal(t, 204, wire.V1.HostWritten())
-	require.Equal(t, 200, wire.V5.HostWritten())
-	outside := wire.Refuse(sdn.ErrConflict, wire.NoZone)
-	require.ErrorIs(t, wire.V1.Bound(outside), sdn.ErrInvalid)
-	require.ErrorIs(t, wire.V5.Bound(outside), sdn.ErrConflict)
-	require.ErrorIs(t, wire.V1.Bound(wire.Refuse(sdn.ErrConflict, "taken")), sdn.ErrConflict)
-}

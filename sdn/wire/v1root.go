@@ -2,13 +2,14 @@ package wire
 
 import "strings"
 
-// Collections that only 1.9 has, and BGPs, which it has below ports as well.
+// BGPs is a collection that only 1.9 has, of its own and below ports.
+const BGPs = "bgps"
+
+// Others that only 1.9 has; hostVersions is the name of Versions there.
 const (
-	WriteVersion = "write_version"
-	HostVersions = "versions"
-	Licenses     = "licenses"
+	writeVersion = "write_version"
+	licenses     = "licenses"
 	adRoutes     = "ad_routes"
-	BGPs         = "bgps"
 )
 
 // since5Root are the paths that the root of 1.9 does not lead to.
@@ -39,8 +40,8 @@ func (u URIs) ApplicationIn(r Release, media string) map[string]any {
 }
 
 func (u URIs) addV1(root map[string]any, media string) {
-	root["writeVersion"] = u.At(WriteVersion)
-	root["hostVersions"] = u.At(HostVersions)
+	root["writeVersion"] = u.At(writeVersion)
+	root["hostVersions"] = u.At(Versions)
 	root["adRouteTemplate"] = u.At(adRoutes) + "/{id}"
 	root["bgpTemplate"] = u.At(BGPs) + "/{id}"
 	if t, ok := root["vtepTemplate"].(string); ok {
@@ -56,4 +57,4 @@ func (u URIs) addV1(root map[string]any, media string) {
 
 // UnservedV1 lists the collections of 1.9 that a server in its mode answers
 // for and does not serve; below ports it is the last of them alone.
-func UnservedV1() []string { return []string{WriteVersion, HostVersions, Licenses, adRoutes, BGPs} }
+func UnservedV1() []string { return []string{writeVersion, Versions, licenses, adRoutes, BGPs} }

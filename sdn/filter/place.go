@@ -78,6 +78,25 @@ func outboundTranslated() place {
 	return p
 }
 
+// The places of the chains before those filters, which translate nothing.
+func localRedirect() place {
+	p := inbound()
+	p.name, p.nat = "lr", natNone
+	return p
+}
+
+func forward() place {
+	p := outbound()
+	p.name, p.nat = "fwd", natNone
+	return p
+}
+
+func forwardGenerated() place {
+	p := outboundGenerated()
+	p.name, p.nat = "fwdown", natNone
+	return p
+}
+
 // after is the place at which rules behind a NAT rule of this place go on.
 func (p place) after() place {
 	if p.nat == natDst {

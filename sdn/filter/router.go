@@ -12,9 +12,11 @@ import (
 const (
 	prioArrival            = -450
 	prioPortInbound        = -160
+	prioLocalRedirect      = -155
 	prioInbound            = -150
 	prioDNAT               = -100
 	prioInboundTranslated  = -90
+	prioForward            = -5
 	prioFilter             = 0
 	prioPortOutbound       = 10
 	prioSNAT               = 100
@@ -68,6 +70,9 @@ func (d *device) router(r sdn.Router) error {
 		d.filter("forwarding", nft.Forward, prioFilter, nft.PolicyDrop)
 		d.filter("own", nft.Output, prioFilter, nft.PolicyDrop, ownErrors())
 		return nil
+	}
+	if err := d.firstFilters(r); err != nil {
+		return err
 	}
 	if err := d.top(r.InboundFilter, inbound(), "inbound", nft.Prerouting, prioInbound); err != nil {
 		return err
@@ -177,6 +182,21 @@ func (d *device) top(c sdn.ChainID, p place, name string, h nft.Hook, prio int32
 		d.filter(name, h, prio, nft.PolicyAccept, rules...)
 	}
 	return nil
+}
+
+// firstFilters adds the chains that packets pass before the router's inbound and
+// outbound filters. Accepting in one ends that one alone.
+func (d *device) firstFilters(r sdn.Router) error {
+	if err := d.top(r.LocalRedirect, localRedirect(), "local-redirect", nft.Prerouting, prioLocalRedirect); err != nil {
+		return err
+	}
+	if err := d.top(r.Forward, forward(), "forward-chain", nft.Forward, prioForward); err != nil {
+		return err
+	}
+	if _, ok := d.view.Chain(r.Forward); !ok {
+		return nil
+	}
+	return d.top(r.Forward, forwardGenerated(), "forward-own", nft.Output, prioForward, ownErrors())
 }
 
 func (d *device) forwarding(r sdn.Router) error {

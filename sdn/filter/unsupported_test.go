@@ -74,6 +74,12 @@ func TestWhatCannotBeExpressedNamesRuleAndField(t *testing.T) {
 		{"NAT at a router's port", labTopology(nil, nil, func(top *topology) {
 			withPort(pods, func(p *sdn.Port) { p.InboundFilter = top.chain(3, dnat) })(top)
 		}), 3, "type"},
+		{"NAT in a local redirect chain", labTopology(nil, nil, func(top *topology) {
+			withRouter(func(r *sdn.Router) { r.LocalRedirect = top.chain(3, dnat) })(top)
+		}), 3, "type"},
+		{"NAT in a forward chain", labTopology(nil, nil, func(top *topology) {
+			withRouter(func(r *sdn.Router) { r.Forward = top.chain(3, snat) })(top)
+		}), 3, "type"},
 		{"by a jump", labTopology([]sdn.Rule{jump(3)}, nil, func(top *topology) { top.chain(3, jump(4)); top.chain(4, snat) }), 4, "type"},
 		{"in a jump without effect", labTopology([]sdn.Rule{when(sdn.Condition{TraversedDevice: sdn.DeviceID(bridgeID(1))}, jump(99))}, nil), 1, "traversedDevice"},
 		{"a chain that may have been visited before the translation", labTopology(

@@ -190,11 +190,20 @@ func labTopology(in, out []sdn.Rule, chains ...func(*topology)) *topology {
 	if out != nil {
 		r.OutboundFilter = t.chain(2, out...)
 	}
+	t.routers[r.ID] = r
 	for _, add := range chains {
 		add(t)
 	}
-	t.routers[r.ID] = r
 	return t
+}
+
+// withRouter changes the router of the lab.
+func withRouter(change func(*sdn.Router)) func(*topology) {
+	return func(t *topology) {
+		r := t.routers[routerID(1)]
+		change(&r)
+		t.routers[r.ID] = r
+	}
 }
 
 func (t *topology) HasPortGroup(g sdn.PortGroupID) bool           { _, ok := t.portGroups[g]; return ok }

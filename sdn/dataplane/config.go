@@ -68,13 +68,14 @@ type Report struct {
 	Sysctls    int
 	Links      int // messages
 	Addresses  int
-	Routes     int
+	Routes     int // and policy rules
+	Neighbours int
 	Tables     int // messages
 }
 
 // Writes is the sum.
 func (r Report) Writes() int {
-	return r.Namespaces + r.Sysctls + r.Links + r.Addresses + r.Routes + r.Tables
+	return r.Namespaces + r.Sysctls + r.Links + r.Addresses + r.Routes + r.Neighbours + r.Tables
 }
 
 func (r *Report) add(o Report) {
@@ -83,5 +84,6 @@ func (r *Report) add(o Report) {
 	r.Links += o.Links
 	r.Addresses += o.Addresses
 	r.Routes += o.Routes
+	r.Neighbours += o.Neighbours
 	r.Tables += o.Tables
 }

@@ -92,6 +92,16 @@ func (s *meteredSpace) Rules() ([]rtnl.Rule, error) {
 	return out, firstOf(s.meter.count("Rules", s.name, 1), err)
 }
 
+func (s *meteredSpace) Neighbours() ([]rtnl.Neighbour, error) {
+	out, err := s.Space.Neighbours()
+	return out, firstOf(s.meter.count("Neighbours", s.name, 1), err)
+}
+
+func (s *meteredSpace) Stations() ([]rtnl.Station, error) {
+	out, err := s.Space.Stations()
+	return out, firstOf(s.meter.count("Stations", s.name, 1), err)
+}
+
 func (s *meteredSpace) Write(batch []rtnl.Request) error {
 	if len(batch) == 0 {
 		return nil

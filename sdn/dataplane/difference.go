@@ -26,6 +26,7 @@ func (j *job) difference(want plan.Link, cur rtnl.Link) (rtnl.LinkChange, error)
 	}
 	differ(&c.Up, cur.Up, want.Up)
 	differ(&c.NoARP, cur.NoARP, want.NoARP)
+	differ(&c.AnswerARP, cur.AnswerARP, want.AnswerARP)
 	master := 0
 	if want.Master != "" {
 		b, ok := j.space.seen.links[want.Master]
@@ -35,6 +36,12 @@ func (j *job) difference(want plan.Link, cur rtnl.Link) (rtnl.LinkChange, error)
 		master = b.Index
 	}
 	differ(&c.Master, cur.Master, master)
+	switch {
+	case master == 0: // no port, no option
+		c.AnswerARP = nil
+	case c.Master != nil: // a port that joins has none set
+		differ(&c.AnswerARP, false, want.AnswerARP)
+	}
 	return c, nil
 }
 

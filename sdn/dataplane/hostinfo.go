@@ -71,6 +71,6 @@ func hostInterface(l rtnl.Link) sdn.HostInterface {
 
 // String says what was written, for logs.
 func (r Report) String() string {
-	return fmt.Sprintf("namespaces %d, sysctls %d, links %d, addresses %d, routes %d, nftables messages %d",
-		r.Namespaces, r.Sysctls, r.Links, r.Addresses, r.Routes, r.Tables)
+	return fmt.Sprintf("namespaces %d, sysctls %d, links %d, addresses %d, routes %d, neighbours %d, nftables messages %d",
+		r.Namespaces, r.Sysctls, r.Links, r.Addresses, r.Routes, r.Neighbours, r.Tables)
 }

@@ -44,6 +44,10 @@ type Space interface {
 	Routes() ([]rtnl.Route, error)
 	// Rules lists the policy rules; on the host none is Moat's, and none listed.
 	Rules() ([]rtnl.Rule, error)
+	// Neighbours lists the permanent neighbours, Stations the permanent entries
+	// of bridges.
+	Neighbours() ([]rtnl.Neighbour, error)
+	Stations() ([]rtnl.Station, error)
 	// Write applies changes of links, addresses, routes and neighbours in one datagram.
 	Write(batch []rtnl.Request) error
 

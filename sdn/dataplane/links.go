@@ -214,22 +214,19 @@ func (j *job) setLinks() error {
 }
 
 func (j *job) write(cur rtnl.Link, c rtnl.LinkChange) error {
-	r, err := rtnl.SetLink(cur.Index, c)
+	batch, err := rtnl.ChangeLink(cur.Index, c)
 	if err != nil {
 		return err
 	}
-	j.report.Links++
-	if err := j.space.open.Write([]rtnl.Request{r}); err != nil {
+	j.report.Links += len(batch)
+	if err := j.space.open.Write(batch); err != nil {
 		if errors.Is(err, unix.ENODEV) { // it went away just now
 			j.space.seen.forget(c.Name)
 			return nil
 		}
 		return err
 	}
-	if c.Up != nil && !*c.Up {
-		j.space.seen.dropRoutes(c.Name)
-	}
-	j.space.seen.links[c.Name] = applied(cur, c)
+	j.space.seen.renew(cur, applied(cur, c))
 	return nil
 }
 
@@ -240,6 +237,10 @@ func applied(l rtnl.Link, c rtnl.LinkChange) rtnl.Link {
 	set(&l.Master, c.Master)
 	set(&l.Up, c.Up)
 	set(&l.NoARP, c.NoARP)
+	if c.Master != nil {
+		l.AnswerARP = false
+	}
+	set(&l.AnswerARP, c.AnswerARP)
 	return l
 }
 

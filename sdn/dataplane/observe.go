@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/moatnet/moat/sdn"
@@ -95,12 +97,14 @@ func (e *Engine) describe(s *space, all []*space) (plan.Namespace, error) {
 	for r := range s.seen.rules {
 		n.Rules = append(n.Rules, r)
 	}
+	n.Neighbours = slices.Collect(maps.Keys(s.seen.fixed.neighbours))
+	n.Stations = slices.Collect(maps.Keys(s.seen.fixed.stations))
 	n.Sort()
 	return n, nil
 }
 
 func (e *Engine) describeLink(s *space, l rtnl.Link, all []*space) (plan.Link, error) {
-	d := plan.Link{Name: l.Name, Alias: l.Alias, MAC: l.MAC, MTU: l.MTU, Up: l.Up, NoARP: l.NoARP}
+	d := plan.Link{Name: l.Name, Alias: l.Alias, MAC: l.MAC, MTU: l.MTU, Up: l.Up, NoARP: l.NoARP, AnswerARP: l.AnswerARP}
 	for _, m := range s.seen.links {
 		if l.Master != 0 && m.Index == l.Master {
 			d.Master = m.Name

@@ -119,7 +119,7 @@ func (j *job) run(observe bool) error {
 	if err := j.enter(observe); err != nil {
 		return err
 	}
-	steps := []func() error{j.sysctls, j.dropLinks, j.tables, j.admit, j.makeLinks, j.sysctls, j.setLinks, j.addresses, j.routing}
+	steps := []func() error{j.sysctls, j.dropLinks, j.tables, j.admit, j.makeLinks, j.sysctls, j.setLinks, j.addresses, j.routing, j.neighbours}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			j.confirm(err)
@@ -128,7 +128,7 @@ func (j *job) run(observe bool) error {
 	}
 	j.space.settle(j.want.Links)
 	j.confirm(nil)
-	j.space.plain = !slices.ContainsFunc(j.want.Tables, func(t nft.Table) bool { return t.Family == nft.Bridge })
+	j.space.plain = !j.space.fixed && !slices.ContainsFunc(j.want.Tables, func(t nft.Table) bool { return t.Family == nft.Bridge })
 	return nil
 }
 
@@ -179,6 +179,7 @@ func (j *job) enter(observe bool) error {
 	s.mu.Lock()
 	clear(s.suspects)
 	s.mu.Unlock()
+	s.fixed = s.fixed || len(j.want.Neighbours)+len(j.want.Stations) > 0
 	if err := s.observe(j.ctx, j.sysctlKeys(), j.stamped); err != nil {
 		return err
 	}

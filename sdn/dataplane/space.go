@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"maps"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/dataplane/rtnl"
-	"github.com/moatnet/moat/sdn/nft"
 	"github.com/moatnet/moat/sdn/plan"
 )
 
@@ -38,23 +35,14 @@ type space struct {
 	known    bool                  // an observation and the events since say which interfaces there are
 
 	unrealised string // what was last said of the plan; guarded by apply
-	plain      bool   // no bridge here has filters; guarded by apply
+	plain      bool   // no bridge here has filters or fixed neighbours; guarded by apply
+	fixed      bool   // neighbours of Moat's may be there; guarded by apply
 	failures   int    // of the last attempts in a row; guarded by apply
-}
-
-// picture is what a namespace holds, as it was last observed or written.
-type picture struct {
-	links     map[string]rtnl.Link
-	addresses map[plan.Address]bool
-	routes    map[plan.Key]plan.Route
-	rules     map[plan.PolicyRule]bool
-	sysctls   map[string]string
-	tables    []nft.Table
 }
 
 func newSpace(name string) *space {
 	return &space{
-		name: name, suspects: make(map[string]bool), leaving: make(map[string]time.Time), orphans: make(map[string]time.Time),
+		name: name, fixed: name != "", suspects: make(map[string]bool), leaving: make(map[string]time.Time), orphans: make(map[string]time.Time),
 		watched: make(map[string]rtnl.Link), met: make(map[string]sighting), ended: make(map[string]int), bound: make(map[string]sdn.PortID),
 	}
 }
@@ -96,7 +84,7 @@ func (s *space) observe(ctx context.Context, keys []string, stamped func(string)
 	if err != nil {
 		return err
 	}
-	p := &picture{links: make(map[string]rtnl.Link, len(links)), addresses: make(map[plan.Address]bool)}
+	p := &picture{links: make(map[string]rtnl.Link, len(links)), addresses: make(map[plan.Address]bool), fixed: newFixed()}
 	names := make(map[int]string, len(links))
 	for _, l := range links {
 		p.links[l.Name] = l
@@ -119,6 +107,11 @@ func (s *space) observe(ctx context.Context, keys []string, stamped func(string)
 		return err
 	}
 	p.rules = ownRules(rules)
+	if s.fixed {
+		if err := s.observeFixed(p, names); err != nil {
+			return err
+		}
+	}
 	if p.sysctls, err = s.open.Sysctls(keys); err != nil {
 		return err
 	}
@@ -159,33 +152,13 @@ func (s *space) look(name string) error {
 	}
 	was, known := s.seen.links[name]
 	switch {
-	case !ok || known && was.Index != l.Index:
+	case !ok:
 		s.seen.forget(name)
-	case known && was.Up && !l.Up:
-		s.seen.dropRoutes(name)
-	}
-	if ok {
+	case known && was.Index == l.Index:
+		s.seen.renew(was, l)
+	default:
+		s.seen.forget(name)
 		s.seen.links[name] = l
 	}
 	return nil
-}
-
-// forget drops an interface and what the kernel removes with it.
-func (p *picture) forget(name string) {
-	delete(p.links, name)
-	maps.DeleteFunc(p.addresses, func(a plan.Address, _ bool) bool { return a.Dev == name })
-	maps.DeleteFunc(p.sysctls, func(key, _ string) bool { return strings.Contains(key, "/conf/"+name+"/") })
-	p.dropRoutes(name)
-}
-
-// dropRoutes forgets the routes by way of an interface that went down.
-func (p *picture) dropRoutes(name string) {
-	maps.DeleteFunc(p.routes, func(_ plan.Key, r plan.Route) bool {
-		for _, h := range r.Hops {
-			if h.Dev == name {
-				return true
-			}
-		}
-		return false
-	})
 }

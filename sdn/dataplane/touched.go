@@ -46,6 +46,37 @@ func (t touched) object(o any) {
 		t.home(sdn.DeviceID(o.Router))
 	case sdn.Rule:
 		t.chain(o.Chain)
+	default:
+		t.addition(o)
+	}
+}
+
+// addition is what stands beside devices and chains: groups that rules name, and
+// what is fixed on a bridge.
+func (t touched) addition(o any) {
+	switch o := o.(type) {
+	case sdn.PortGroup:
+		t.group(string(o.ID))
+	case sdn.PortGroupPort:
+		t.group(string(o.Group))
+	case sdn.IPAddrGroup:
+		t.group(string(o.ID))
+	case sdn.IPAddrGroupAddr:
+		t.group(string(o.Group))
+	case sdn.MACPort:
+		t.device(sdn.DeviceID(o.Bridge))
+	case sdn.IP4MAC:
+		t.device(sdn.DeviceID(o.Bridge))
+	case sdn.DHCPSubnet:
+		t.device(sdn.DeviceID(o.Bridge))
+	case sdn.DHCPHost:
+		t.device(sdn.DeviceID(o.Bridge))
+	}
+}
+
+func (t touched) group(id string) {
+	for _, c := range t.view.ChainsNaming(id) {
+		t.chain(c)
 	}
 }
 

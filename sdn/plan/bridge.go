@@ -25,6 +25,7 @@ func Bridge(v sdn.View, c Config, id sdn.BridgeID) (Namespace, error) {
 			n.Links = append(n.Links, l)
 		}
 	}
+	n.addNeighbours(v, c, b)
 	tables, err := filter.Bridge(v, c.Installation, id)
 	if err != nil {
 		return Namespace{}, fmt.Errorf("plan bridge %s: %w", id, err)
@@ -47,8 +48,8 @@ func bridgeLink(v sdn.View, c Config, b sdn.Bridge) Link {
 	return l
 }
 
-// Member plans the interface of one bridge port, as Bridge does for all; false
-// when it has none.
+// Member plans the interface of one bridge port, as Bridge does for all of a
+// bridge without ARP entries; false when it has none.
 func Member(v sdn.View, c Config, p sdn.Port) (Link, bool) {
 	var l Link
 	switch {

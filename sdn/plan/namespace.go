@@ -14,12 +14,14 @@ type Namespace struct {
 	Name   string       // below /run/netns; "" is the host's own
 	Device sdn.DeviceID // the router or bridge whose home it is; "" for the host's
 
-	Sysctls   []Sysctl
-	Links     []Link
-	Addresses []Address
-	Routes    []Route
-	Rules     []PolicyRule
-	Tables    []nft.Table
+	Sysctls    []Sysctl
+	Links      []Link
+	Addresses  []Address
+	Routes     []Route
+	Rules      []PolicyRule
+	Neighbours []Neighbour
+	Stations   []Station
+	Tables     []nft.Table
 
 	// Unrealised says, for a reader, which objects were left out and why.
 	Unrealised []string
@@ -57,6 +59,8 @@ type Link struct {
 	NoARP bool
 
 	Master string // bridge it is a port of; "" is none
+
+	AnswerARP bool // bridge port: the bridge answers ARP for known neighbours behind it
 
 	PeerNamespace string // of a veth
 	Peer          string
@@ -116,6 +120,19 @@ type PolicyRule struct {
 	Priority int // lower is asked first; longer prefixes have lower ones
 }
 
+// Neighbour is a permanent ARP entry.
+type Neighbour struct {
+	Dev  string
+	Addr netip.Addr
+	MAC  string
+}
+
+// Station is a permanent entry of a bridge's forwarding table.
+type Station struct {
+	Dev string // a port of the bridge, or the bridge for what it takes in itself
+	MAC string
+}
+
 // Link returns the link of that name.
 func (n Namespace) Link(name string) (Link, bool) {
 	for _, l := range n.Links {
@@ -145,6 +162,12 @@ func (n *Namespace) Sort() {
 	slices.SortFunc(n.Rules, func(a, b PolicyRule) int {
 		return cmp.Or(cmp.Compare(a.Priority, b.Priority), a.Src.Addr().Compare(b.Src.Addr()))
 	})
+	slices.SortFunc(n.Neighbours, func(a, b Neighbour) int {
+		return cmp.Or(cmp.Compare(a.Dev, b.Dev), a.Addr.Compare(b.Addr))
+	})
+	slices.SortFunc(n.Stations, func(a, b Station) int {
+		return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.MAC, b.MAC))
+	})
 	slices.SortFunc(n.Tables, func(a, b nft.Table) int {
 		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Name, b.Name))
 	})
@@ -158,6 +181,8 @@ func (n *Namespace) add(o Namespace) {
 	n.Addresses = append(n.Addresses, o.Addresses...)
 	n.Routes = append(n.Routes, o.Routes...)
 	n.Rules = append(n.Rules, o.Rules...)
+	n.Neighbours = append(n.Neighbours, o.Neighbours...)
+	n.Stations = append(n.Stations, o.Stations...)
 	n.Tables = append(n.Tables, o.Tables...)
 	n.Unrealised = append(n.Unrealised, o.Unrealised...)
 }

@@ -31,6 +31,12 @@ func (n Namespace) String() string {
 	for _, r := range n.Rules {
 		p.line("%s rule add from %s lookup %d priority %d protocol %d", p.ip, r.Src, r.Table, r.Priority, RouteProtocol)
 	}
+	for _, e := range n.Neighbours {
+		p.line("%s neighbour add %s lladdr %s dev %s nud permanent protocol %d", p.ip, e.Addr, e.MAC, e.Dev, RouteProtocol)
+	}
+	for _, e := range n.Stations {
+		p.station(n, e)
+	}
 	if len(n.Tables) > 0 {
 		p.line("%snft -f - <<EOF\n%sEOF", p.in, nft.Print(n.Tables))
 	}
@@ -75,6 +81,21 @@ func (p *printer) link(l Link) {
 		set += " up"
 	}
 	p.line("%s link set %s%s", p.ip, l.Name, set)
+	if l.AnswerARP {
+		p.line("%s link set %s type bridge_slave proxy_arp_wifi on", p.ip, l.Name)
+	}
+}
+
+func (p *printer) station(n Namespace, s Station) {
+	in := ""
+	if n.Name != "" {
+		in = "-n " + n.Name + " "
+	}
+	how := "master static sticky"
+	if l, _ := n.Link(s.Dev); l.Kind == BridgeLink {
+		how = "self permanent"
+	}
+	p.line("bridge %sfdb add %s dev %s %s", in, s.MAC, s.Dev, how)
 }
 
 // pair prints a veth pair once, at the end that comes first by namespace and

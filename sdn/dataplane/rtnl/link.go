@@ -29,6 +29,8 @@ type Link struct {
 	Up        bool
 	NoARP     bool
 	Lower     bool // it has carrier
+
+	AnswerARP bool // bridge port: the bridge may answer ARP for who is behind it
 }
 
 func infomsg(index int, flags, change uint32) []byte {
@@ -120,18 +122,39 @@ func parseLink(data []byte) (Link, error) {
 		case unix.IFLA_LINK_NETNSID:
 			l.PeerSpace = int(ad.Int32())
 		case unix.IFLA_LINKINFO:
-			ad.Nested(func(in *netlink.AttributeDecoder) error {
-				for in.Next() {
-					if in.Type() == unix.IFLA_INFO_KIND {
-						l.Kind = in.String()
-					}
-				}
-				return nil
-			})
+			ad.Nested(l.parseInfo)
 		}
 	}
 	if err := ad.Err(); err != nil {
 		return Link{}, fmt.Errorf("link %d: %w", l.Index, err)
 	}
 	return l, nil
+}
+
+// parseInfo reads what is particular to a kind of interface or port. The kind
+// comes before its data.
+func (l *Link) parseInfo(in *netlink.AttributeDecoder) error {
+	port := false
+	for in.Next() {
+		switch in.Type() {
+		case unix.IFLA_INFO_KIND:
+			l.Kind = in.String()
+		case unix.IFLA_INFO_SLAVE_KIND:
+			port = in.String() == "bridge"
+		case unix.IFLA_INFO_SLAVE_DATA:
+			if port {
+				in.Nested(l.parsePort)
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Link) parsePort(in *netlink.AttributeDecoder) error {
+	for in.Next() {
+		if in.Type() == unix.IFLA_BRPORT_PROXYARP_WIFI {
+			l.AnswerARP = in.Uint8() != 0
+		}
+	}
+	return nil
 }

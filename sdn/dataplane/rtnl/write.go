@@ -88,16 +88,65 @@ type LinkChange struct {
 	MTU         *int
 	Master      *int // index; 0 takes it out of its bridge
 	Up, NoARP   *bool
-	NamespaceFD *int   // moves it
+	NamespaceFD *int // moves it
+
+	AnswerARP *bool // of a bridge's port: whether the bridge may answer ARP for who is behind it
+
 	Name        string // for texts
 }
 
 // Empty says whether nothing is to be set.
 func (c LinkChange) Empty() bool {
+	return c.plain() && c.AnswerARP == nil
+}
+
+func (c LinkChange) plain() bool {
 	return c.Alias == nil && c.MAC == nil && c.MTU == nil && c.Master == nil && c.Up == nil && c.NoARP == nil && c.NamespaceFD == nil
 }
 
-// SetLink changes an interface.
+// ChangeLink is all that it takes to change an interface: what is particular to
+// a bridge's port needs a message of its own, once it is one.
+func ChangeLink(index int, c LinkChange) ([]Request, error) {
+	var out []Request
+	if !c.plain() {
+		r, err := SetLink(index, c)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	if c.AnswerARP != nil {
+		r, err := setAnswerARP(index, c.Name, *c.AnswerARP)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func setAnswerARP(index int, name string, on bool) (Request, error) {
+	ae := netlink.NewAttributeEncoder()
+	ae.Nested(unix.IFLA_LINKINFO, func(in *netlink.AttributeEncoder) error {
+		in.String(unix.IFLA_INFO_SLAVE_KIND, "bridge")
+		in.Nested(unix.IFLA_INFO_SLAVE_DATA, func(data *netlink.AttributeEncoder) error {
+			value := uint8(0)
+			if on {
+				value = 1
+			}
+			data.Uint8(unix.IFLA_BRPORT_PROXYARP_WIFI, value)
+			return nil
+		})
+		return nil
+	})
+	attrs, err := ae.Encode()
+	if err != nil {
+		return Request{}, fmt.Errorf("set option of link %s: %w", name, err)
+	}
+	return Request{Text: "set option of link " + name, kind: unix.RTM_NEWLINK, data: append(infomsg(index, 0, 0), attrs...)}, nil
+}
+
+// SetLink changes an interface, but not what is particular to a bridge's port.
 func SetLink(index int, c LinkChange) (Request, error) {
 	var flags, change uint32
 	flag := func(want *bool, bit uint32) {

@@ -30,7 +30,7 @@ func withPrograms(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	build := exec.Command("go", "build", "-race", "-o", dir+"/", "github.com/moatnet/moat/cmd/moat", "github.com/moatnet/moat/cmd/moat-cni", "github.com/moatnet/moat/cmd/moat-demo")
+	build := exec.Command("go", "build", "-race", "-o", dir+"/", "github.com/moatnet/moat/cmd/moat", "github.com/moatnet/moat/cmd/moat-cni", "github.com/moatnet/moat/cmd/moat-ipam", "github.com/moatnet/moat/cmd/moat-demo")
 	build.Env = append(os.Environ(), "CGO_ENABLED=1")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)

@@ -17,7 +17,7 @@ import (
 // AddUser writes a user into the file, which is made if it is not there. A user
 // of that name is sdn.ErrExists, or replaced.
 func AddUser(path string, u User, replace bool) error {
-	if err := u.valid(); err != nil {
+	if err := u.whole(); err != nil {
 		return fmt.Errorf("add user: %w", err)
 	}
 	return edit(path, func(users []User) ([]User, error) {

@@ -27,8 +27,8 @@ type User struct {
 	Role   access.Role  `json:"role"`
 }
 
-// valid returns an error that names what is wrong.
-func (u User) valid() error {
+// Valid returns an error that names what is wrong with all but the hash.
+func (u User) Valid() error {
 	if !plain(u.Name) || strings.Contains(u.Name, ":") {
 		return fmt.Errorf("name %q is not 1 to 255 printable characters without a colon: %w", u.Name, sdn.ErrInvalid)
 	}
@@ -42,6 +42,13 @@ func (u User) valid() error {
 	}
 	if u.Tenant != "" && !plain(string(u.Tenant)) {
 		return fmt.Errorf("tenant %q is not 1 to 255 printable characters: %w", u.Tenant, sdn.ErrInvalid)
+	}
+	return nil
+}
+
+func (u User) whole() error {
+	if err := u.Valid(); err != nil {
+		return err
 	}
 	if _, err := parseHash(u.Hash); err != nil {
 		return fmt.Errorf("hash: %w", err)
@@ -123,5 +130,5 @@ func parseUser(line []byte) (User, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return User{}, fmt.Errorf("more than one object: %w", sdn.ErrInvalid)
 	}
-	return u, u.valid()
+	return u, u.whole()
 }

@@ -17,8 +17,10 @@ const (
 // reference to what is gone, links that both ends know, names held by what has
 // them, a picture that is the one a fresh graph would compute from the same
 // facts, and facts that are those of the store. It is for tests and for those
-// who doubt; it reads all that is stored.
+// who doubt: it reads all that is stored, and checked writes wait for it.
 func (t *Topology) Audit() error {
+	t.turns <- struct{}{}
+	defer func() { <-t.turns }()
 	a := audit{}
 	if err := a.store(t.state); err != nil {
 		return fmt.Errorf("audit topology: %w", err)
@@ -31,6 +33,7 @@ func (t *Topology) Audit() error {
 	a.decisions()
 	a.remains()
 	a.fresh()
+	a.tried(t.trial)
 	if len(a.found) == 0 {
 		return nil
 	}
@@ -201,4 +204,16 @@ func (a *audit) fresh() {
 	a.require(reflect.DeepEqual(g.rules, a.rules), "the rules are not what the facts say")
 	a.require(g.seen.equal(a.seen) && g.lists.equal(a.lists), "the index is not what the facts say")
 	a.require(g.stored.equal(a.stored), "the index of what is stored is not what the facts say")
+}
+
+// tried demands that the trial's graph has no trace of what was tried on it. It
+// needs the turn.
+func (a *audit) tried(t *trial) {
+	if t == nil {
+		return
+	}
+	t.catchUp()
+	a.require(reflect.DeepEqual(t.graph.facts, a.facts), "the graph of trials has other facts")
+	a.require(reflect.DeepEqual(t.graph.objects, a.objects) && reflect.DeepEqual(t.graph.rules, a.rules), "the graph of trials shows another picture")
+	a.require(t.graph.seen.equal(a.seen) && t.graph.stored.equal(a.stored) && t.graph.lists.equal(a.lists), "the graph of trials has another index")
 }

@@ -79,6 +79,7 @@ func (s *state) sweepLate(ctx context.Context, tick <-chan time.Time) {
 			return
 		case <-tick:
 		}
+		s.tryCatchUp()
 		now := s.unfinished()
 		for _, k := range now {
 			if !slices.Contains(before, k) {

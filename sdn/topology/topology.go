@@ -21,9 +21,10 @@ type Options struct {
 	Prefix string
 	// Check says whether a chain, as used, can be expressed. It is called with
 	// the view as it would be after a change, for every chain that the change
-	// gives other rules or another user; an error, which wraps
-	// sdn.ErrUnsupported, refuses the write. It must not call the Topology. It
-	// is not called for what only removes users.
+	// gives other rules, another user, or another member of a group of ports
+	// that its rules name; an error, which wraps sdn.ErrUnsupported, refuses the
+	// write. It is asked one thing at a time, must not call the Topology, and is
+	// not called for what only removes.
 	Check func(v sdn.View, chain sdn.ChainID) error
 	// AllowDeadHosts lets ports be bound to hosts without a living engine.
 	AllowDeadHosts bool
@@ -51,6 +52,7 @@ type state struct {
 	broken    error         // why the graph can not be relied on any more
 	followers map[*follower]struct{}
 
+	trial *trial        // nil without a check
 	turns chan struct{} // holds a token while someone has their turn
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -68,6 +70,9 @@ func newState(o Options) *state {
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if o.Check != nil {
+		s.trial = newTrial(s.graph)
 	}
 	return s
 }
@@ -95,6 +100,7 @@ func OpenEtcd(ctx context.Context, c *clientv3.Client, o Options) (*Topology, er
 	if err := s.sweep(ctx); err != nil {
 		s.log.Warn("deletions left to be finished later", "error", err)
 	}
+	s.tryCatchUp()
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.tasks.Go(func() {
@@ -177,6 +183,9 @@ func (s *state) takeAll(facts []fact, rev int64) {
 }
 
 func (s *state) absorb(facts []fact, rev int64) {
+	if s.trial != nil {
+		s.trial.note(facts, rev)
+	}
 	changes := s.graph.apply(facts, rev)
 	s.graph.overlay.forget(changes)
 	if len(changes) > 0 {

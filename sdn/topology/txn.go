@@ -178,25 +178,3 @@ func (x *txn) list(rev int64) []fact {
 	}
 	return list
 }
-
-// check asks about every touched chain, on the graph as the write would leave
-// it, and puts the graph back. It needs the write lock.
-func (x *txn) check(ask func(sdn.View, sdn.ChainID) error) error {
-	rev, writes := x.graph.rev, x.list(x.graph.rev+1)
-	undo := make([]fact, len(writes))
-	for i, w := range writes {
-		undo[i] = x.graph.facts[w.key]
-		undo[i].key = w.key
-	}
-	x.graph.apply(writes, rev)
-	defer x.graph.apply(undo, rev)
-	for _, id := range slices.Sorted(maps.Keys(x.chains)) {
-		if !x.graph.has(sdn.KindChain, string(id)) {
-			continue
-		}
-		if err := ask(x.graph, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}

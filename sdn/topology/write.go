@@ -22,7 +22,7 @@ func (s *state) write(ctx context.Context, plan func(x *txn) error) (int64, erro
 	fresh := false
 	for {
 		x, err := s.plan(plan)
-		if err == nil && len(x.chains) > 0 && s.opt.Check != nil {
+		if err == nil && len(x.chains) > 0 && s.trial != nil {
 			x, err = turn.plan(ctx, plan)
 		}
 		switch {
@@ -73,14 +73,14 @@ func (s *state) commit(ctx context.Context, x *txn) (int64, bool, error) {
 func (s *state) plan(plan func(x *txn) error) (*txn, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.compute(plan)
-}
-
-func (s *state) compute(plan func(x *txn) error) (*txn, error) {
 	if s.broken != nil {
 		return nil, s.broken
 	}
-	x := newTxn(s.graph)
+	return s.compute(s.graph, plan)
+}
+
+func (s *state) compute(g *graph, plan func(x *txn) error) (*txn, error) {
+	x := newTxn(g)
 	x.deadHosts = s.opt.AllowDeadHosts
 	return x, plan(x)
 }
@@ -92,24 +92,33 @@ type turn struct {
 	held bool
 }
 
-// plan computes a write and asks about the chains that it touches.
+// plan computes a write on the trial's graph, and asks about the chains that it
+// touches.
 func (t *turn) plan(ctx context.Context, plan func(x *txn) error) (*txn, error) {
-	if !t.held {
-		select {
-		case t.turns <- struct{}{}:
-			t.held = true
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait to write to a chain: %w: %w", sdn.ErrUnavailable, context.Cause(ctx))
-		}
+	if err := t.take(ctx); err != nil {
+		return nil, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	x, err := t.compute(plan)
+	t.trial.catchUp()
+	x, err := t.compute(t.trial.graph, plan)
 	if err != nil {
 		return nil, err
 	}
 	x.put(chainsKey, 0)
 	return x, x.check(t.opt.Check)
+}
+
+// take waits for the turn.
+func (t *turn) take(ctx context.Context) error {
+	if t.held {
+		return nil
+	}
+	select {
+	case t.turns <- struct{}{}:
+		t.held = true
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait to write to a chain: %w: %w", sdn.ErrUnavailable, context.Cause(ctx))
+	}
 }
 
 func (t *turn) end() {

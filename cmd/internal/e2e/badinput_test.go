@@ -97,6 +97,22 @@ func TestInterfaceNameTakenInThePodIsRefusedAndLeftAlone(t *testing.T) {
 	require.Contains(t, n.cli("tenant", "show", "red", "-o", "json"), `"pods": 0`)
 }
 
+// A second interface for a pod that has a default route already.
+func TestSecondDefaultRouteIsRefusedWithAdvice(t *testing.T) {
+	n := newNode(t)
+	p := n.pod("red", "one")
+	env := callEnv("ADD", p)
+	env["CNI_IFNAME"] = "eth1"
+	e := n.refused(n.entry("1.1.0", nil), env)
+	require.Equal(t, 5, e.Code, "%+v", e)
+	require.Contains(t, e.Msg, "red")
+	require.Contains(t, e.Msg, "add route to 0.0.0.0/0")
+	require.Contains(t, e.Details, "default route")
+	require.Error(t, p.Do(func() error { _, err := netlink.LinkByName("eth1"); return err }))
+	require.Contains(t, n.cli("tenant", "show", "red", "-o", "json"), `"pods": 1`)
+	n.reaches(p.Namespace, p.Gateway)
+}
+
 func TestUsedUpPoolIsSaidSo(t *testing.T) {
 	n := newNode(t, "--supernet", "10.0.0.0/28", "--tenant-prefix", "29")
 	for _, name := range []string{"a", "b", "c", "d", "e"} {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -40,10 +41,52 @@ func TestCLIFromAnywhere(t *testing.T) {
 	out, err := from("tenant", "delete", "green")
 	require.Error(t, err, "a pod is attached")
 	require.Contains(t, out, "in use")
+	require.Contains(t, out, "moat tenant delete NAME --force")
 	require.NoError(t, n.rt.Del(t.Context(), p))
 	must("tenant", "delete", "green")
 	require.NotContains(t, n.cli("tenant", "list"), "green")
+
+	cut := n.pod("green", "two")
+	must("tenant", "delete", "green", "--force")
+	require.NotContains(t, n.cli("tenant", "list"), "green")
+	require.Error(t, cut.Do(func() error { _, err := net1(cut); return err }), "the pod is cut off")
+	require.NoError(t, n.rt.Del(t.Context(), cut), "what the runtime does later")
 	require.NoDirExists(t, dataDir)
+}
+
+func TestDeleteByForceCutsPodsOff(t *testing.T) {
+	n := newNode(t)
+	stays, goes := n.pod("blue", "one"), n.pod("red", "one")
+	out, err := n.daemon.CLI(t.Context(), "tenant", "delete", "red")
+	require.Error(t, err)
+	require.Contains(t, out, "moat tenant delete NAME --force")
+	n.reaches(goes.Namespace, goes.Gateway)
+	n.cli("tenant", "delete", "red", "--force")
+	require.Error(t, goes.Do(func() error { _, err := net1(goes); return err }))
+	require.NotContains(t, n.cli("tenant", "list"), "red")
+	n.reaches(stays.Namespace, outsideAddr.Addr())
+	require.NoError(t, n.rt.Del(t.Context(), goes))
+	n.pod("red", "two") // the tenant comes back as a new one
+}
+
+func TestTopologyAsJSONHasTheNamesOfTheAPI(t *testing.T) {
+	n := newNode(t)
+	p := n.pod("red", "one")
+	out := n.cli("topology", "red", "-o", "json")
+	require.NotRegexp(t, `"[A-Z]\w*":`, out)
+	var got struct {
+		Routers []struct {
+			Name, TenantID, Namespace string
+			InboundRules              []struct{ Type string }
+		}
+		Bridges []struct {
+			Ports []struct{ InterfaceName string }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &got))
+	require.Equal(t, "red", got.Routers[0].TenantID)
+	require.NotEmpty(t, got.Routers[0].InboundRules)
+	require.Contains(t, got.Bridges[0].Ports, struct{ InterfaceName string }{p.Result.Interfaces[0].Name})
 }
 
 // Showing the provider router makes none, and one that an operator made before

@@ -14,6 +14,9 @@ import (
 // ipamPrefix is where Moat's address management keeps its records.
 const ipamPrefix = "/moat/ipam/v1/"
 
+// sdnPrefix is where the topology is stored.
+const sdnPrefix = "/moat/sdn/"
+
 // records reads what Moat's address management keeps in an etcd.
 type records struct {
 	t      *testing.T
@@ -62,6 +65,28 @@ func (r records) of(tenant string) map[string]int {
 		}
 	}
 	return count
+}
+
+// boundPorts counts the ports, as the topology stores them, that are bound to the
+// interfaces of a tenant's attachments.
+func (r records) boundPorts(tenant string) (bound int) {
+	r.t.Helper()
+	ports, err := r.client.Get(r.t.Context(), sdnPrefix+"port/", clientv3.WithPrefix())
+	require.NoError(r.t, err)
+	stored := map[string]string{}
+	for _, kv := range ports.Kvs {
+		stored[strings.TrimPrefix(string(kv.Key), sdnPrefix+"port/")] = string(kv.Value)
+	}
+	records, err := r.client.Get(r.t.Context(), ipamPrefix+"attachments/", clientv3.WithPrefix())
+	require.NoError(r.t, err)
+	for _, kv := range records.Kvs {
+		var v struct{ Tenant, Port, HostInterface string }
+		require.NoError(r.t, json.Unmarshal(kv.Value, &v), string(kv.Key))
+		if v.Tenant == tenant && v.HostInterface != "" && strings.Contains(stored[v.Port], v.HostInterface) {
+			bound++
+		}
+	}
+	return bound
 }
 
 // freedSlots counts the slots that cool down.

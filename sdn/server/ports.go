@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/moatnet/moat/sdn"
@@ -41,7 +42,7 @@ func (s *server) registerDevicePorts(collection string, kind sdn.PortKind, of de
 	one, many := own(wire.PortV3, wire.PortV4), lists(wire.PortV3, wire.PortV4)
 	s.handle("/"+collection+"/{id}/"+wire.Ports, map[string]operation{
 		http.MethodGet:  {gives: many, do: func(c *call) (answer, error) { return s.listPorts(c, of) }},
-		http.MethodPost: {takes: one, gives: one, do: func(c *call) (answer, error) { return s.createPort(c, kind) }},
+		http.MethodPost: {takes: one, gives: one, do: func(c *call) (answer, error) { return s.createPort(c, kind, of) }},
 	})
 	s.handle("/"+collection+"/{id}/"+wire.PeerPorts, map[string]operation{
 		http.MethodGet: {gives: many, do: func(c *call) (answer, error) { return s.listPeerPorts(c, of) }},
@@ -71,7 +72,7 @@ func (s *server) listPeerPorts(c *call, of device) (answer, error) {
 	return shown(ps, err, c.uris.Port)
 }
 
-func (s *server) createPort(c *call, kind sdn.PortKind) (answer, error) {
+func (s *server) createPort(c *call, kind sdn.PortKind, of device) (answer, error) {
 	id, err := pathID[sdn.DeviceID](c, "id", string(kind))
 	if err != nil {
 		return answer{}, err
@@ -86,6 +87,11 @@ func (s *server) createPort(c *call, kind sdn.PortKind) (answer, error) {
 	}
 	p.Device = id
 	p, err = c.api.CreatePort(c.Context(), p)
+	if errors.Is(err, sdn.ErrInvalid) {
+		if _, missing := of(c); missing != nil {
+			err = missing // a device of the other kind is none of this collection
+		}
+	}
 	if err != nil {
 		return answer{}, err
 	}

@@ -2,9 +2,6 @@ package server
 
 import (
 	"net/http"
-	"slices"
-	"sort"
-	"strconv"
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/wire"
@@ -42,15 +39,6 @@ func (s *server) registerRoot() {
 		state[http.MethodPut] = operation{takes: own(wire.SystemStateV2), do: s.putState}
 	}
 	s.handle("/"+wire.SystemState, state)
-	s.handle("/"+wire.Tenants, map[string]operation{
-		http.MethodGet: {gives: []string{wire.Collection(wire.TenantV2)}, do: s.listTenants},
-	})
-	s.handle("/"+wire.Tenants+"/{id}", map[string]operation{
-		// A tenant is the name that objects carry, so any name is one.
-		http.MethodGet: {gives: []string{wire.TenantV2}, do: func(c *call) (answer, error) {
-			return ok(c.uris.Tenant(sdn.TenantID(c.PathValue("id")))), nil
-		}},
-	})
 }
 
 // rootPath is the pattern of the application root below the base.
@@ -63,27 +51,6 @@ func rootPath(base string) string {
 
 func (s *server) notFound(w http.ResponseWriter, r *http.Request) {
 	s.fail(w, r, wire.Refuse(sdn.ErrNotFound, "There is no such resource."))
-}
-
-// listTenants pages by name: marker is the last name of the page before, limit
-// the greatest number of tenants.
-func (s *server) listTenants(c *call) (answer, error) {
-	names, err := c.api.Tenants(c.Context())
-	if err != nil {
-		return answer{}, err
-	}
-	if marker := sdn.TenantID(c.URL.Query().Get("marker")); marker != "" {
-		slices.Sort(names)
-		names = names[sort.Search(len(names), func(i int) bool { return names[i] > marker }):]
-	}
-	if text := c.URL.Query().Get("limit"); text != "" {
-		limit, err := strconv.Atoi(text)
-		if err != nil || limit < 0 {
-			return answer{}, wire.Refuse(sdn.ErrInvalid, "limit is not a number.")
-		}
-		names = names[:min(limit, len(names))]
-	}
-	return shown(names, nil, c.uris.Tenant)
 }
 
 // registerUnserved lists what belongs to the dialect and is not served.

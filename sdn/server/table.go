@@ -76,6 +76,7 @@ func (s *server) handleLater(path string, operations map[string]operation) {
 
 func (s *server) register() {
 	s.registerRoot()
+	s.registerTenants()
 	s.registerRouters()
 	s.registerRoutes()
 	s.registerBridges()

@@ -38,6 +38,7 @@ func Cases() []Case {
 		rootCases, httpCases, mediaCases, loginCases, tenantCases,
 		routerCases, bridgeCases, portCases, routerPortCases, linkCases,
 		chainCases, ruleCases, conditionCases, routeCases,
+		portGroupCases, addrGroupCases, groupConditions, neighbourCases, dhcpCases,
 		hostCases, bindingCases, zoneCases, unservedCases, pythonCases,
 	} {
 		all = append(all, part()...)

@@ -211,7 +211,7 @@ func fragmentCases() []Case {
 			for _, p := range []string{"any", "nonheader", "header", "unfragmented"} {
 				require.Equal(w.t, p, w.rule(c, plain.with("fragmentPolicy", p))["fragmentPolicy"])
 			}
-			for _, p := range []any{"ANY", "sometimes", 1} {
+			for _, p := range []any{"sometimes", 1} {
 				w.refuse(400, c.text("rules"), "Rule-v2", plain.with("fragmentPolicy", p))
 			}
 			require.Len(w.t, w.list(c.text("rules"), "Rule-v2"), 4)

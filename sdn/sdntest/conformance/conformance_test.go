@@ -60,6 +60,7 @@ func targets(t *testing.T) []conformance.Target {
 	all := []conformance.Target{
 		own(t, "memory", wire.V5, topology.NewMemory(topology.Options{AllowDeadHosts: true})),
 		own(t, "etcd", wire.V5, overEtcd(t)),
+		own(t, "memory in 1.9", wire.V1, topology.NewMemory(topology.Options{AllowDeadHosts: true})),
 	}
 	if url := os.Getenv("MOAT_SDN_URL"); url != "" {
 		release := wire.V5

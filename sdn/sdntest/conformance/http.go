@@ -293,7 +293,7 @@ func gzipRequest(w *Wire) {
 }
 
 // away is an API whose store does not answer.
-type away struct{ sdn.Extended }
+type away struct{ sdn.API }
 
 func (away) Routers(context.Context, sdn.TenantID) ([]sdn.Router, error) {
 	return nil, sdn.ErrUnavailable

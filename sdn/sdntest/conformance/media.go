@@ -31,6 +31,21 @@ var manualPlaces = []place{
 	{"tunnel_zone_hosts", "TunnelZoneHost-v1", func(w *Wire) (string, dto) {
 		return w.zone().text("hosts"), dto{"hostId": w.host()["id"], "ipAddress": "192.0.2.1"}
 	}, true},
+	{"dhcp_subnets", subnetMedia, func(w *Wire) (string, dto) {
+		return w.bridge().text("dhcpSubnets"), dto{"subnetPrefix": "10.9.0.0", "subnetLength": 24}
+	}, true},
+	{"dhcp_hosts", dhcpHostMedia, func(w *Wire) (string, dto) {
+		return w.subnet(w.bridge()).text("hosts"), dto{"macAddr": aMAC, "ipAddr": "10.9.0.9"}
+	}, true},
+	{"port_group_ports", groupPortMedia, func(w *Wire) (string, dto) {
+		return w.portGroup().text("ports"), dto{"portId": w.bridgePort(w.bridge())["id"]}
+	}, true},
+	{"ip_addrs", addrMedia, func(w *Wire) (string, dto) { return w.addrGroup().text("addrs"), dto{"version": 4, "addr": "10.0.0.1"} }, true},
+	{"mac_table", macMedia, func(w *Wire) (string, dto) {
+		b := w.bridge()
+		return b.text("macTable"), dto{"macAddr": aMAC, "portId": w.bridgePort(b)["id"]}
+	}, true},
+	{"arp_table", arpMedia, func(w *Wire) (string, dto) { return w.bridge().text("arpTable"), dto{"ip": "10.0.0.1", "mac": aMAC} }, true},
 }
 
 // noJSONPlaces are the resources that are not given as plain JSON.

@@ -96,6 +96,7 @@ func portBindingFields() []Case {
 			require.Equal(w.t, false, p["active"])
 			w.put(p.text("uri"), "Port-v3", p.with("active", true))
 			require.Equal(w.t, false, w.port(p)["active"])
+			w.bind(w.bindable(), p, "eth1")
 			id := sdn.PortID(p.text("id"))
 			w.Own.Topology.SetActive(id, true)
 			require.Equal(w.t, true, w.port(p)["active"])
@@ -214,8 +215,8 @@ func portRules() []Case {
 func routerPortCases() []Case {
 	null := func(*Wire, setting, dto) any { return nil }
 	all := routerPortResource.cases(
-		field{name: "networkLength", unset: anything, good: []any{0, 32, 24}, bad: []bad{{value: 33, status: 400}, {value: -1, status: 400}}},
-		field{name: "portAddress", unset: anything, good: []any{"10.0.0.9", "192.0.2.255"},
+		field{name: "networkLength", unset: anything, less: []string{"portSubnet"}, good: []any{0, 32, 24}, bad: []bad{{value: 33, status: 400}, {value: -1, status: 400}}},
+		field{name: "portAddress", unset: anything, less: []string{"portSubnet"}, good: []any{"10.0.0.9", "192.0.2.255"},
 			bad: []bad{{value: "::1", status: 400}, {value: "1.2.3", status: 400}, {value: "nonsense", status: 400}}},
 		field{name: "rtrPortVni", good: []any{nil}, bad: []bad{{value: 7, status: 501}}},
 		field{name: "offRampVxlan", unset: anything, bad: []bad{{value: true, status: 501}}},

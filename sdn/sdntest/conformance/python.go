@@ -283,6 +283,48 @@ func pythonMembers() []Case {
 			p.delete(bound.text("uri"))
 			require.Equal(p.t, port, p.read(port.text("uri"), "Port-v3"))
 		}),
+		pythonCase("5.call.addrGroup", func(p *python) {
+			group := p.make(p.root.text("ipAddrGroups"), addrGroupMedia, dto{"name": "g"})
+			addr := p.make(group.text("addrs"), addrMedia, dto{"version": 4, "addr": "10.0.0.1"})
+			require.Equal(p.t, []dto{addr}, p.all(group.text("addrs"), addrMedia, nil))
+			p.delete(addr.text("uri"))
+		}),
+		pythonCase("5.call.portGroup", func(p *python) {
+			group := p.make(p.root.text("portGroups"), portGroupMedia, dto{"name": "g", "tenantId": p.tenant, "stateful": true})
+			port := p.make(p.bridge().text("ports"), "Port-v3", dto{"type": bridgeKind})
+			member := p.make(group.text("ports"), groupPortMedia, dto{"portId": port["id"]})
+			require.Equal(p.t, []dto{member}, p.all(port.text("portGroups"), groupPortMedia, nil))
+			require.Equal(p.t, []dto{group}, p.all(p.root.text("portGroups"), portGroupMedia, url.Values{"port_id": {port.text("id")}}))
+			group["stateful"] = false
+			require.Equal(p.t, group, p.update(group, portGroupMedia))
+			p.delete(member.text("uri"))
+		}),
+		pythonCase("5.call.dhcpLookup 5.media.DhcpSubnet-v2 5.media.DhcpHost-v2", func(p *python) {
+			bridge := p.bridge()
+			for _, prefix := range []string{"10.1.0.0", "10.2.0.0"} {
+				p.make(bridge.text("dhcpSubnets"), subnetMedia, dto{"subnetPrefix": prefix, "subnetLength": 24, "opt121Routes": nil, "dnsServerAddrs": nil})
+			}
+			found := 0
+			for _, s := range p.all(bridge.text("dhcpSubnets"), subnetMedia, nil) {
+				if s["subnetPrefix"] == "10.2.0.0" && s["subnetLength"] == 24.0 {
+					found++
+					host := p.make(s.text("hosts"), dhcpHostMedia, dto{"macAddr": aMAC, "ipAddr": "10.2.0.9", "name": "h", "extraDhcpOpts": nil})
+					host["name"] = "other"
+					require.Equal(p.t, host, p.update(host, dhcpHostMedia))
+					s["defaultGateway"] = "10.2.0.1"
+					require.Equal(p.t, s, p.update(s, subnetMedia))
+				}
+			}
+			require.Equal(p.t, 1, found)
+		}),
+		pythonCase("5.media.v1", func(p *python) {
+			for _, c := range [][2]string{
+				{"chains", "Chain-v1"}, {"portGroups", portGroupMedia}, {"ipAddrGroups", addrGroupMedia}, {"tunnelZones", zoneMedia},
+			} {
+				p.all(p.root.text(c[0]), c[1], nil)
+			}
+			p.all(p.router().text("routes"), "Route-v1", nil)
+		}),
 		pythonCase("5.call.zoneHost", func(p *python) {
 			for kind, media := range map[string]string{"gre": "GreTunnelZoneHost-v1", "vxlan": memberMedia} {
 				host := p.make(p.root.text("hosts"), "Host-v3", newHost())
@@ -310,6 +352,15 @@ var holders = map[string]func(p *python) (dto, string){
 		return p.make(p.router().text("routes"), "Route-v1", blackHole("10.0.0.0", 8)), "Route-v1"
 	},
 	"host": func(p *python) (dto, string) { return p.make(p.root.text("hosts"), "Host-v3", newHost()), "Host-v3" },
+	"group": func(p *python) (dto, string) {
+		return p.make(p.root.text("ipAddrGroups"), addrGroupMedia, dto{"name": "g"}), addrGroupMedia
+	},
+	"ports": func(p *python) (dto, string) {
+		return p.make(p.root.text("portGroups"), portGroupMedia, p.named()), portGroupMedia
+	},
+	"subnet": func(p *python) (dto, string) {
+		return p.make(p.bridge().text("dhcpSubnets"), subnetMedia, dto{"subnetPrefix": "10.9.0.0", "subnetLength": 24}), subnetMedia
+	},
 	"zone": func(p *python) (dto, string) {
 		return p.make(p.root.text("tunnelZones"), zoneMedia, dto{"name": uuid.NewString(), "type": "gre"}), zoneMedia
 	},
@@ -318,9 +369,9 @@ var holders = map[string]func(p *python) (dto, string){
 func pythonKeys() []Case {
 	var all []Case
 	for key, where := range map[string][]string{
-		"link": {"port"}, "ports": {"router", "bridge", "host"}, "peerPorts": {"router", "bridge"}, "routes": {"router"}, "rules": {"chain"},
-		"dhcpSubnets": {"bridge"}, "hosts": {"zone"}, "interfaces": {"host"},
-		"uri": {"router", "bridge", "chain", "port", "rule", "route", "host", "zone"},
+		"link": {"port"}, "ports": {"router", "bridge", "host", "ports"}, "addrs": {"group"}, "peerPorts": {"router", "bridge"}, "routes": {"router"}, "rules": {"chain"},
+		"dhcpSubnets": {"bridge"}, "hosts": {"zone", "subnet"}, "interfaces": {"host"},
+		"uri": {"router", "bridge", "chain", "port", "rule", "route", "host", "zone", "group", "ports", "subnet"},
 	} {
 		all = append(all, pythonCase("5.key."+key, func(p *python) {
 			for _, holder := range where {

@@ -87,7 +87,7 @@ func routerRules() []Case {
 			p := w.routerPort(r, "10.0.0.1/24")
 			routes := ids(w.list(r.text("routes"), "Route-v1"))
 			require.NotEmpty(w.t, routes)
-			w.put(r.text("uri"), "Router-v3", w.named().with("ports", nil).with("routes", []any{}))
+			w.put(r.text("uri"), "Router-v3", w.named().with("ports", nil).with("routes", "http://192.0.2.1/"))
 			require.Equal(w.t, []string{p.text("id")}, ids(w.list(r.text("ports"), "Port-v3")))
 			require.Equal(w.t, routes, ids(w.list(r.text("routes"), "Route-v1")))
 		}),

@@ -27,7 +27,9 @@ type flow struct {
 type walk struct {
 	m          *model
 	p          packet
+	came       packet // as it was on arrival
 	in, out    sdn.PortID
+	entry      sdn.PortID // by which it entered the virtual network
 	flow       *flow
 	isReturn   bool
 	fragmented bool
@@ -69,10 +71,10 @@ func tuple(p packet) string {
 
 // send says what comes of a packet from a host: where it arrives, and as what.
 func (m *model) send(from string, p packet, fragmented bool) (string, packet, verdict) {
-	w := &walk{m: m, p: p, fragmented: fragmented, side: sdn.RuleDNAT}
+	w := &walk{m: m, p: p, came: p, fragmented: fragmented, side: sdn.RuleDNAT}
 	for id, port := range m.top.ports {
 		if port.Interface == from {
-			w.in = id
+			w.in, w.entry = id, id
 		}
 	}
 	for _, f := range m.flows {
@@ -84,6 +86,9 @@ func (m *model) send(from string, p packet, fragmented bool) (string, packet, ve
 		}
 	}
 	r := m.top.routers[routerID(1)]
+	if v := w.top(r.LocalRedirect); v != verdictAccept {
+		return "", packet{}, v
+	}
 	if v := w.filter(r.InboundFilter); v != verdictAccept {
 		return "", packet{}, v
 	}
@@ -97,11 +102,14 @@ func (m *model) send(from string, p packet, fragmented bool) (string, packet, ve
 func (w *walk) leave(r sdn.Router, first packet) (string, packet, verdict) {
 	// To the kernel, and so to Moat, what changes nothing is no translation.
 	dnat := w.p.dst != first.dst || w.p.dport != first.dport
-	w.side, w.translated, w.visited = sdn.RuleSNAT, false, nil
+	w.side, w.translated = sdn.RuleSNAT, false
+	if v := w.top(r.Forward); v != verdictAccept {
+		return "", packet{}, v
+	}
 	if v := w.filter(r.OutboundFilter); v != verdictAccept {
 		return "", packet{}, v
 	}
-	if w.flow == nil {
+	if w.flow == nil && !w.p.quotes() {
 		w.m.flows = append(w.m.flows, &flow{first: first, answer: w.p.answer(), dnat: dnat, snat: w.p.src != first.src || w.p.sport != first.sport})
 	}
 	return w.m.name(w.out), w.p, verdictAccept
@@ -133,16 +141,23 @@ func (w *walk) local(r sdn.Router) (string, packet, verdict) {
 // filter runs a top chain and, as Moat does, loses what bears a translation
 // that no rule asked for, or not the one that a rule asked for.
 func (w *walk) filter(c sdn.ChainID) verdict {
-	v := verdictAccept
-	if _, ok := w.m.top.chains[c]; ok {
-		if v = w.chain(c); v == verdictNone {
-			v = verdictAccept
-		}
-	}
+	v := w.top(c)
 	if v == verdictAccept && (w.mustLose || !w.translated && w.kernelTranslates()) {
 		return verdictDrop
 	}
 	return v
+}
+
+// top runs a top chain, if there is one.
+func (w *walk) top(c sdn.ChainID) verdict {
+	w.visited = nil
+	if _, ok := w.m.top.chains[c]; !ok {
+		return verdictAccept
+	}
+	if v := w.chain(c); v != verdictNone {
+		return v
+	}
+	return verdictAccept
 }
 
 // kernelTranslates reports whether connection tracking would rewrite the packet
@@ -238,6 +253,10 @@ func (w *walk) icmpIdentity() {
 }
 
 func (w *walk) forward(kind sdn.RuleType, t sdn.NATTarget) {
+	if w.p.quotes() { // of no connection: never translated
+		w.mustLose = kind == sdn.RuleDNAT && w.p.dst != t.AddressFrom || kind == sdn.RuleSNAT && w.p.src != t.AddressFrom
+		return
+	}
 	ports := t.PortFrom != 0 && w.p.proto != icmp
 	if w.isReturn || w.flow != nil && !w.kernelTranslates() {
 		// A connection that began otherwise: the kernel does what it began with.

@@ -45,6 +45,9 @@ func echo(src, dst string, id uint16) packet {
 	return packet{src: addr(src), dst: addr(dst), proto: icmp, icmpType: 8, sport: id}
 }
 
+// quotes reports whether it is an ICMP error.
+func (p packet) quotes() bool { return p.proto == icmp && p.icmpType == 3 }
+
 // answer is what the receiver of p sends back.
 func (p packet) answer() packet {
 	a := p

@@ -11,11 +11,11 @@ import (
 func (s *server) registerARPTables() {
 	one := own(wire.IP4MACV1)
 	table := "/" + wire.Bridges + "/{id}/" + wire.ARPTable
-	s.handleLater(table, map[string]operation{
+	s.handle(table, map[string]operation{
 		http.MethodGet:  {gives: lists(wire.IP4MACV1), manual: true, do: s.listIP4MACs},
 		http.MethodPost: {takes: []string{wire.IP4MACV1}, gives: one, manual: true, do: s.addIP4MAC},
 	})
-	s.handleLater(table+"/{key}", map[string]operation{
+	s.handle(table+"/{key}", map[string]operation{
 		http.MethodGet:    {gives: one, manual: true, do: s.getIP4MAC},
 		http.MethodDelete: {do: s.removeIP4MAC},
 	})

@@ -12,11 +12,11 @@ const kindDHCPHost = "DhcpHost"
 func (s *server) registerDHCPHosts() {
 	one, many := own(wire.DHCPHostV2), []string{wire.Collection(wire.DHCPHostV2)}
 	hosts := "/" + wire.Bridges + "/{id}/" + wire.DHCP + "/{subnet}/" + wire.Hosts
-	s.handleLater(hosts, map[string]operation{
+	s.handle(hosts, map[string]operation{
 		http.MethodGet:  {gives: many, manual: true, do: s.listDHCPHosts},
 		http.MethodPost: {takes: one, gives: one, manual: true, do: s.createDHCPHost},
 	})
-	s.handleLater(hosts+"/{mac}", map[string]operation{
+	s.handle(hosts+"/{mac}", map[string]operation{
 		http.MethodGet:    {gives: one, manual: true, do: s.getDHCPHost},
 		http.MethodPut:    {takes: one, manual: true, do: s.putDHCPHost},
 		http.MethodDelete: {do: s.deleteDHCPHost},

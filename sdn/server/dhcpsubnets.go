@@ -13,11 +13,11 @@ const kindDHCPSubnet = "DhcpSubnet"
 func (s *server) registerDHCPSubnets() {
 	one, many := own(wire.DHCPSubnetV2), []string{wire.Collection(wire.DHCPSubnetV2)}
 	subnets := "/" + wire.Bridges + "/{id}/" + wire.DHCP
-	s.handleLater(subnets, map[string]operation{
+	s.handle(subnets, map[string]operation{
 		http.MethodGet:  {gives: many, manual: true, do: s.listDHCPSubnets},
 		http.MethodPost: {takes: one, gives: one, manual: true, do: s.createDHCPSubnet},
 	})
-	s.handleLater(subnets+"/{subnet}", map[string]operation{
+	s.handle(subnets+"/{subnet}", map[string]operation{
 		http.MethodGet:    {gives: one, manual: true, do: s.getDHCPSubnet},
 		http.MethodPut:    {takes: one, manual: true, do: s.putDHCPSubnet},
 		http.MethodDelete: {do: s.deleteDHCPSubnet},

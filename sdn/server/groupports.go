@@ -10,15 +10,15 @@ import (
 
 func (s *server) registerPortGroupPorts() {
 	one, many := own(wire.PortGroupPortV1), lists(wire.PortGroupPortV1)
-	s.handleLater("/"+wire.PortGroups+"/{id}/"+wire.Ports, map[string]operation{
+	s.handle("/"+wire.PortGroups+"/{id}/"+wire.Ports, map[string]operation{
 		http.MethodGet:  {gives: many, manual: true, do: s.listGroupPorts},
 		http.MethodPost: {takes: one, gives: one, manual: true, do: s.addGroupPort},
 	})
-	s.handleLater("/"+wire.PortGroups+"/{id}/"+wire.Ports+"/{port}", map[string]operation{
+	s.handle("/"+wire.PortGroups+"/{id}/"+wire.Ports+"/{port}", map[string]operation{
 		http.MethodGet:    {gives: one, manual: true, do: s.getGroupPort},
 		http.MethodDelete: {do: s.removeGroupPort},
 	})
-	s.handleLater("/"+wire.Ports+"/{id}/"+wire.PortGroups, map[string]operation{
+	s.handle("/"+wire.Ports+"/{id}/"+wire.PortGroups, map[string]operation{
 		http.MethodGet: {gives: []string{wire.Collection(wire.PortGroupPortV1)}, manual: true, do: s.listGroupsOfPort},
 	})
 }

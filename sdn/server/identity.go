@@ -21,21 +21,4 @@ func identityOf(ctx context.Context) access.Identity {
 
 // apiOf is the topology as an identity may use it. Handlers reach it through
 // their call and no other way.
-func (s *server) apiOf(who access.Identity) sdn.Extended { return access.For(s.api, who) }
-
-// partial is an API without the later parts, whose operations answer 501.
-type partial struct {
-	sdn.API
-	sdn.PortGroupAPI
-	sdn.IPAddrGroupAPI
-	sdn.NeighbourAPI
-	sdn.DHCPAPI
-}
-
-// extended returns api with all parts; complete is false when it lacks some.
-func extended(api sdn.API) (whole sdn.Extended, complete bool) {
-	if e, ok := api.(sdn.Extended); ok {
-		return e, true
-	}
-	return partial{API: api}, false
-}
+func (s *server) apiOf(who access.Identity) sdn.API { return access.For(s.api, who) }

@@ -12,20 +12,20 @@ const kindIPAddrGroup = "IPAddrGroup"
 
 func (s *server) registerIPAddrGroups() {
 	one, many := []string{wire.IPAddrGroupV1}, []string{wire.Collection(wire.IPAddrGroupV1)}
-	s.handleLater("/"+wire.IPAddrGroups, map[string]operation{
+	s.handle("/"+wire.IPAddrGroups, map[string]operation{
 		http.MethodGet:  {gives: many, do: s.listIPAddrGroups},
 		http.MethodPost: {takes: one, gives: one, do: s.createIPAddrGroup},
 	})
-	s.handleLater("/"+wire.IPAddrGroups+"/{id}", map[string]operation{
+	s.handle("/"+wire.IPAddrGroups+"/{id}", map[string]operation{
 		http.MethodGet:    {gives: one, do: s.getIPAddrGroup},
 		http.MethodDelete: {do: s.deleteIPAddrGroup},
 	})
 	addr, addrs := []string{wire.IPAddrGroupAddrV1}, []string{wire.Collection(wire.IPAddrGroupAddrV1)}
-	s.handleLater("/"+wire.IPAddrGroups+"/{id}/"+wire.IPAddrs, map[string]operation{
+	s.handle("/"+wire.IPAddrGroups+"/{id}/"+wire.IPAddrs, map[string]operation{
 		http.MethodGet:  {gives: addrs, manual: true, do: s.listGroupAddrs},
 		http.MethodPost: {takes: addr, gives: addr, manual: true, do: s.addGroupAddr},
 	})
-	s.handleLater("/"+wire.IPAddrGroups+"/{id}/"+wire.Versions+"/{version}/"+wire.IPAddrs+"/{addr}", map[string]operation{
+	s.handle("/"+wire.IPAddrGroups+"/{id}/"+wire.Versions+"/{version}/"+wire.IPAddrs+"/{addr}", map[string]operation{
 		http.MethodGet:    {gives: addr, manual: true, do: s.getGroupAddr},
 		http.MethodDelete: {do: s.removeGroupAddr},
 	})

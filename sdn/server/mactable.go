@@ -12,11 +12,11 @@ func (s *server) registerMACTables() {
 	one, many := own(wire.MACPortV2), lists(wire.MACPortV2)
 	bridge := "/" + wire.Bridges + "/{id}/"
 	for _, table := range []string{bridge + wire.MACTable, bridge + wire.VLANs + "/{vlan}/" + wire.MACTable} {
-		s.handleLater(table, map[string]operation{
+		s.handle(table, map[string]operation{
 			http.MethodGet:  {gives: many, manual: true, do: s.listMACPorts},
 			http.MethodPost: {takes: one, gives: one, manual: true, do: s.addMACPort},
 		})
-		s.handleLater(table+"/{key}", map[string]operation{
+		s.handle(table+"/{key}", map[string]operation{
 			http.MethodGet:    {gives: one, manual: true, do: s.getMACPort},
 			http.MethodDelete: {do: s.removeMACPort},
 		})

@@ -11,11 +11,11 @@ const kindPortGroup = "PortGroup"
 
 func (s *server) registerPortGroups() {
 	one, many := own(wire.PortGroupV1), lists(wire.PortGroupV1)
-	s.handleLater("/"+wire.PortGroups, map[string]operation{
+	s.handle("/"+wire.PortGroups, map[string]operation{
 		http.MethodGet:  {gives: many, do: s.listPortGroups},
 		http.MethodPost: {takes: one, gives: one, do: s.createPortGroup},
 	})
-	s.handleLater("/"+wire.PortGroups+"/{id}", map[string]operation{
+	s.handle("/"+wire.PortGroups+"/{id}", map[string]operation{
 		http.MethodGet:    {gives: []string{wire.PortGroupV1}, do: s.getPortGroup},
 		http.MethodPut:    {takes: one, do: s.putPortGroup},
 		http.MethodDelete: {do: s.deletePortGroup},

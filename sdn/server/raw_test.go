@@ -37,9 +37,12 @@ func newRaw(t *testing.T, options ...sdntest.Option) *raw {
 	return rawAt(t, sdntest.Start(t, options...).URL)
 }
 
-// newRawOf serves what the options say; everybody is let in.
+// newRawOf serves what the options say; without an authenticator everybody is
+// let in.
 func newRawOf(t *testing.T, o server.Options) *raw {
-	o.Auth = open{}
+	if o.Auth == nil {
+		o.Auth = open{}
+	}
 	s := httptest.NewServer(server.New(o))
 	t.Cleanup(s.Close)
 	return rawAt(t, s.URL+server.DefaultBase)

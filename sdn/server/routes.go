@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/moatnet/moat/sdn"
@@ -36,11 +37,11 @@ func (s *server) createRoute(c *call) (answer, error) {
 		return answer{}, err
 	}
 	r, err := wire.ParseRoute(c.body)
+	if c.release == wire.V1 && (r.Type == sdn.RouteLocal || errors.Is(err, sdn.ErrUnsupported)) {
+		return answer{}, wire.ErrRouteType
+	}
 	if err != nil {
 		return answer{}, err
-	}
-	if c.release == wire.V1 && r.Type == sdn.RouteLocal {
-		return answer{}, wire.ErrRouteType
 	}
 	r.Router = router
 	r, err = c.api.CreateRoute(c.Context(), r)

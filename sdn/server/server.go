@@ -20,9 +20,7 @@ const DefaultBase = "/midonet-api"
 
 // Options say what is served.
 type Options struct {
-	// API is required. What is no sdn.Extended answers 501 to operations of
-	// the parts that it lacks.
-	API  sdn.API
+	API  sdn.API              // required
 	Auth access.Authenticator // nil: every login and every token is refused
 	// Release is the line of MidoNet's API that is served. wire.V5 understands
 	// and gives the media types of 1.9 too; wire.V1 also behaves like 1.9.
@@ -36,8 +34,7 @@ type Options struct {
 }
 
 type server struct {
-	api     sdn.Extended
-	whole   bool // api has all parts
+	api     sdn.API
 	auth    access.Authenticator
 	release wire.Release
 	base    string
@@ -48,8 +45,7 @@ type server struct {
 
 // New returns the handler.
 func New(o Options) http.Handler {
-	s := &server{auth: o.Auth, release: o.Release, base: "/" + strings.Trim(o.Base, "/"), log: o.Logger, mux: http.NewServeMux()}
-	s.api, s.whole = extended(o.API)
+	s := &server{api: o.API, auth: o.Auth, release: o.Release, base: "/" + strings.Trim(o.Base, "/"), log: o.Logger, mux: http.NewServeMux()}
 	if o.Base == "" {
 		s.base = DefaultBase
 	}

@@ -13,7 +13,7 @@ import (
 // call is one request on its way through an operation.
 type call struct {
 	*http.Request
-	api     sdn.Extended // as the caller may use it
+	api     sdn.API // as the caller may use it
 	uris    wire.URIs
 	release wire.Release
 	takes   string // the media type of the body
@@ -61,17 +61,6 @@ func (s *server) handle(path string, operations map[string]operation) {
 		offered[method] = op
 	}
 	s.mux.Handle(s.base+path, resource{s, offered})
-}
-
-// handleLater is handle for the parts that an API may lack.
-func (s *server) handleLater(path string, operations map[string]operation) {
-	if !s.whole {
-		for method, op := range operations {
-			op.do = unsupported
-			operations[method] = op
-		}
-	}
-	s.handle(path, operations)
 }
 
 func (s *server) register() {

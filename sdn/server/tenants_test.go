@@ -3,7 +3,6 @@ package server_test
 import (
 	"context"
 	"errors"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,9 +28,7 @@ func (d directory) Tenants(context.Context) ([]access.Tenant, error) {
 }
 
 func directoryOf(t *testing.T, d directory) *raw {
-	s := httptest.NewServer(server.New(server.Options{API: sdntest.NewMemory(t), Auth: d}))
-	t.Cleanup(s.Close)
-	return rawAt(t, s.URL+server.DefaultBase)
+	return newRawOf(t, server.Options{API: sdntest.NewMemory(t), Auth: d})
 }
 
 func TestTenantsOfADirectory(t *testing.T) {

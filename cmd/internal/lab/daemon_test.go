@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(1)
 	}
+	if os.Getenv(labMaker) != "" {
+		fmt.Fprintln(os.Stderr, makeAndWait())
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 

@@ -33,9 +33,13 @@ type Lab struct {
 func New() (*Lab, error) { return NewIn("") }
 
 // NewIn makes an empty lab with a temporary directory below parent; "" is the
-// system's folder for temporary files.
+// system's folder for temporary files. What labs that were killed left behind is
+// removed first.
 func NewIn(parent string) (*Lab, error) {
-	dir, err := os.MkdirTemp(parent, "moat-lab-")
+	if err := sweep(); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(parent, tempPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("make lab: %w", err)
 	}
@@ -44,6 +48,9 @@ func NewIn(parent string) (*Lab, error) {
 		return nil, fmt.Errorf("make lab: %w", err)
 	}
 	l := &Lab{Dir: dir, prefix: "lab" + hex.EncodeToString(raw) + "-"}
+	if err := l.claim(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	l.Defer(func() error { return errors.Join(unmountBelow(dir), os.RemoveAll(dir)) })
 	return l, nil
 }
@@ -120,10 +127,15 @@ func pin(path string) error {
 
 func (n *Namespace) remove() error {
 	_ = n.file.Close()
-	if err := unix.Unmount(n.Path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("unmount %s: %w", n.Path, err)
+	return unpin(n.Path)
+}
+
+// unpin takes a namespace's name away; one that is gone already is no error.
+func unpin(path string) error {
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("unmount %s: %w", path, err)
 	}
-	if err := os.Remove(n.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil

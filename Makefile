@@ -1,17 +1,17 @@
-# Targets for users: all (default), demo, test, bench. See README.md.
+# Targets for users: all (default), demo, test, bench, bench-ipam. See README.md.
 GO      ?= go
 BIN     := $(CURDIR)/bin
 LDFLAGS := -s -w
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: all lab reference demo test vet bench clean
+.PHONY: all lab reference demo test vet bench bench-ipam clean
 
 all:
 	@mkdir -p $(BIN)
 	$(BUILD) -o $(BIN)/ ./cmd/moat ./cmd/moat-cni ./cmd/moat-ipam
 
 lab: all
-	$(BUILD) -o $(BIN)/ ./cmd/moat-demo ./cmd/moat-bench
+	$(BUILD) -o $(BIN)/ ./cmd/moat-demo ./cmd/moat-bench ./cmd/moat-bench-ipam
 
 demo: lab
 	$(BIN)/moat-demo --bin $(BIN)
@@ -23,6 +23,9 @@ reference:
 
 bench: lab reference
 	$(BIN)/moat-bench --bin $(BIN) --max-ratio 0.5
+
+bench-ipam: lab
+	$(BIN)/moat-bench-ipam
 
 vet:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -19,6 +19,10 @@ type API interface {
 	ChainAPI
 	HostAPI
 	TunnelZoneAPI
+	PortGroupAPI
+	IPAddrGroupAPI
+	NeighbourAPI
+	DHCPAPI
 
 	// Tenants lists the owners of at least one object, ordered by name.
 	Tenants(ctx context.Context) ([]TenantID, error)

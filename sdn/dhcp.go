@@ -56,13 +56,3 @@ type DHCPAPI interface {
 	UpdateDHCPHost(ctx context.Context, mac string, h DHCPHost) error
 	DeleteDHCPHost(ctx context.Context, bridge BridgeID, p netip.Prefix, mac string) error
 }
-
-// Extended is API with the parts that are added to it here. It goes when API
-// embeds them itself.
-type Extended interface {
-	API
-	PortGroupAPI
-	IPAddrGroupAPI
-	NeighbourAPI
-	DHCPAPI
-}

@@ -138,7 +138,7 @@ func arguments(t *testing.T, m reflect.Method) ([]reflect.Value, []reference) {
 
 // call makes a call and returns its error; one that reaches what world does not
 // have is nil.
-func call(api sdn.Extended, m reflect.Method, args []reflect.Value) (err error) {
+func call(api sdn.API, m reflect.Method, args []reflect.Value) (err error) {
 	defer func() {
 		switch v := recover().(type) {
 		case nil:
@@ -156,7 +156,7 @@ func call(api sdn.Extended, m reflect.Method, args []reflect.Value) (err error) 
 }
 
 func methods(t *testing.T) []reflect.Method {
-	of := reflect.TypeFor[sdn.Extended]()
+	of := reflect.TypeFor[sdn.API]()
 	var all []reflect.Method
 	for i := range of.NumMethod() {
 		all = append(all, of.Method(i))
@@ -166,7 +166,7 @@ func methods(t *testing.T) []reflect.Method {
 	return all
 }
 
-func as(role access.Role, tenant sdn.TenantID) sdn.Extended {
+func as(role access.Role, tenant sdn.TenantID) sdn.API {
 	return access.For(world{}, access.Identity{User: "u", Tenant: tenant, Role: role})
 }
 

@@ -13,7 +13,7 @@ import (
 // and neither can refer to what another tenant owns. Hosts, bindings, tunnel
 // zones and IP address groups belong to no tenant and are for admins alone.
 // What is not allowed is sdn.ErrForbidden; lists hold the tenant's own alone.
-func For(api sdn.Extended, who Identity) sdn.Extended {
+func For(api sdn.API, who Identity) sdn.API {
 	if who.Role == Admin {
 		return api
 	}
@@ -23,11 +23,11 @@ func For(api sdn.Extended, who Identity) sdn.Extended {
 // scoped is the API of someone who is no admin. Nothing is embedded: each
 // method of the API is decided here, or does not compile.
 type scoped struct {
-	api sdn.Extended
+	api sdn.API
 	who Identity
 }
 
-var _ sdn.Extended = scoped{}
+var _ sdn.API = scoped{}
 
 // check is a condition for a call. It is asked before the call is made, and the
 // object's owner may change in between only by an admin's hand.

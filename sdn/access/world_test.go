@@ -16,7 +16,7 @@ const (
 // world is a topology in which the ID of every object ends with its owner, as
 // "router-red" does. Whatever else is called panics, by the nil interface that
 // it embeds: the call got through.
-type world struct{ sdn.Extended }
+type world struct{ sdn.API }
 
 func find(id, kind string) (sdn.TenantID, error) {
 	owner, found := strings.CutPrefix(id, kind+"-")

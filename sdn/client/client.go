@@ -57,7 +57,7 @@ type Client struct {
 	probes sync.WaitGroup
 }
 
-var _ sdn.Extended = (*Client)(nil)
+var _ sdn.API = (*Client)(nil)
 
 type credentials struct{ user, password, project string }
 

@@ -1,4 +1,4 @@
-// Package client is an sdn.Extended over the MidoNet REST dialect, of 5.x and
+// Package client is an sdn.API over the MidoNet REST dialect, of 5.x and
 // of 1.9: it serves against Moat's own server and against any compatible
 // endpoint.
 //

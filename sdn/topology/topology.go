@@ -38,7 +38,7 @@ type Topology struct {
 	local bool // reads do not ask the store how far it is
 }
 
-var _ sdn.Extended = (*Topology)(nil)
+var _ sdn.API = (*Topology)(nil)
 
 // state is what a Topology and its local reader share.
 type state struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/moatnet/moat/sdn/client"
 	"github.com/moatnet/moat/sdn/server"
 	"github.com/moatnet/moat/sdn/topology"
+	"github.com/moatnet/moat/sdn/wire"
 )
 
 // The credentials of every endpoint.
@@ -28,6 +29,7 @@ type Endpoint struct {
 	URL string // base URL, as a client takes it
 	API sdn.API
 
+	end    chan struct{} // closed when the test ends
 	mu     sync.Mutex
 	calls  []Call
 	faults []*Fault
@@ -39,15 +41,17 @@ type Call struct {
 	Path   string // below the base
 	Query  string
 	Header http.Header
-	Status int // 0: the connection was reset
+	Body   []byte // as far as it was read
+	Status int    // 0: no answer was sent
 }
 
 // Option changes how an endpoint is made.
 type Option func(*settings)
 
 type settings struct {
-	api sdn.API
-	ttl time.Duration
+	api     sdn.API
+	ttl     time.Duration
+	release wire.Release
 }
 
 // WithAPI serves api instead of an empty topology in memory.
@@ -55,6 +59,9 @@ func WithAPI(api sdn.API) Option { return func(s *settings) { s.api = api } }
 
 // WithTokenTTL lets tokens expire after ttl instead of an hour.
 func WithTokenTTL(ttl time.Duration) Option { return func(s *settings) { s.ttl = ttl } }
+
+// WithRelease serves the API of a release, instead of 5.x.
+func WithRelease(r wire.Release) Option { return func(s *settings) { s.release = r } }
 
 // Start serves until the test ends. Hosts without an engine can be bound to.
 func Start(t testing.TB, opts ...Option) *Endpoint {
@@ -66,10 +73,11 @@ func Start(t testing.TB, opts ...Option) *Endpoint {
 	if set.api == nil {
 		set.api = NewMemory(t)
 	}
-	e := &Endpoint{API: set.api}
-	handler := server.New(server.Options{API: set.api, Auth: auth.NewPasswordAuth(User, Password, set.ttl)})
+	e := &Endpoint{API: set.api, end: make(chan struct{})}
+	handler := server.New(server.Options{
+		API: set.api, Release: set.release, Auth: auth.NewPasswordAuth(User, Password, set.ttl)})
 	s := httptest.NewServer(e.observe(handler))
-	t.Cleanup(s.Close)
+	t.Cleanup(func() { close(e.end); s.Close() })
 	e.URL = s.URL + server.DefaultBase
 	return e
 }

@@ -1,6 +1,8 @@
 package sdntest
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -17,29 +19,37 @@ type Effect int
 
 // The effects.
 const (
-	// Answer replies with Fault.Status and an error body, without effect on
-	// the topology.
+	// Answer replies with Fault.Status, Fault.Header and Fault.Body, without
+	// effect on the topology.
 	Answer Effect = iota
 	// Delay serves the request after Fault.Latency.
 	Delay
+	// Hang never answers, without effect on the topology.
+	Hang
 	// ResetBefore cuts the connection before the request takes effect.
 	ResetBefore
 	// ResetAfter cuts it after the request has taken effect.
 	ResetAfter
 	// Truncate lets the request take effect and cuts the answer in half.
 	Truncate
+	// Retype lets the request take effect and answers it as text/html, with
+	// Fault.Body in place of the body when there is one.
+	Retype
 )
 
 // Fault is a rule that makes requests go wrong.
 type Fault struct {
 	Method  string // "" is every method
 	Path    string // pattern of path.Match below the base, such as "/ports/*"; "" is every path
-	Times   int    // how many requests it hits; 0 is all
+	Skip    int    // how many requests that fit it lets pass first
+	Times   int    // how many it hits then; 0 is all
 	Effect  Effect
 	Status  int           // for Answer
+	Header  http.Header   // for Answer, such as Retry-After
+	Body    string        // for Answer, an error body when empty; for Retype
 	Latency time.Duration // before the effect
 
-	hits int
+	met, hits int
 }
 
 // Inject adds a rule. The first rule that fits a request is the one that acts.
@@ -49,11 +59,15 @@ func (e *Endpoint) Inject(f Fault) {
 	e.faults = append(e.faults, &f)
 }
 
-// Heal removes all rules.
-func (e *Endpoint) Heal() {
+// Heal removes all rules and reports how many requests they hit.
+func (e *Endpoint) Heal() (hits int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for _, f := range e.faults {
+		hits += f.hits
+	}
 	e.faults = nil
+	return hits
 }
 
 // fault finds the rule for a request and counts the hit.
@@ -61,17 +75,24 @@ func (e *Endpoint) fault(method, below string) (Fault, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, f := range e.faults {
-		fits, err := path.Match(f.Path, below)
-		if f.Path == "" {
-			fits = true
+		if !f.fits(method, below) {
+			continue
 		}
-		if err != nil || !fits || (f.Method != "" && f.Method != method) || (f.Times > 0 && f.hits >= f.Times) {
+		if f.met++; f.met <= f.Skip || f.Times > 0 && f.hits >= f.Times {
 			continue
 		}
 		f.hits++
 		return *f, true
 	}
 	return Fault{}, false
+}
+
+func (f *Fault) fits(method, below string) bool {
+	if f.Method != "" && f.Method != method {
+		return false
+	}
+	fits, err := path.Match(f.Path, below)
+	return f.Path == "" || fits && err == nil
 }
 
 // observe records each request and applies the fault that fits it.
@@ -82,33 +103,63 @@ func (e *Endpoint) observe(next http.Handler) http.Handler {
 			Query: r.URL.RawQuery, Header: r.Header.Clone(),
 		}
 		f, hit := e.fault(call.Method, call.Path)
-		if hit && !waited(r, f.Latency) {
-			return
+		if !hit {
+			f = Fault{Effect: Delay}
 		}
-		if hit && f.Effect == ResetBefore {
+		if f.Effect == Hang {
+			f.Latency = time.Hour
+		}
+		if !e.waited(r, f.Latency) || f.Effect == ResetBefore || f.Effect == Hang {
 			e.record(call)
 			panic(http.ErrAbortHandler)
 		}
-		answer := httptest.NewRecorder()
-		if hit && f.Effect == Answer {
-			answer.Header().Set("Content-Type", wire.ErrorType)
-			answer.WriteHeader(f.Status)
-			answer.WriteString(`{"message":"injected","code":` + strconv.Itoa(f.Status) + `}`)
-		} else {
-			next.ServeHTTP(answer, r)
-		}
-		if hit && f.Effect == ResetAfter {
+		var body bytes.Buffer
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.TeeReader(r.Body, &body), r.Body}
+		answer := f.serve(next, r)
+		call.Body = body.Bytes()
+		if f.Effect == ResetAfter {
 			e.record(call)
 			panic(http.ErrAbortHandler)
 		}
 		call.Status = answer.Code
 		e.record(call)
-		deliver(w, answer, hit && f.Effect == Truncate)
+		deliver(w, answer, f.Effect == Truncate)
 	})
 }
 
-// waited reports whether the client was still there after the latency.
-func waited(r *http.Request, d time.Duration) bool {
+// serve makes the answer to a request.
+func (f Fault) serve(next http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	answer := httptest.NewRecorder()
+	switch f.Effect {
+	case Answer:
+		answer.Header().Set("Content-Type", wire.ErrorType)
+		for name, values := range f.Header {
+			answer.Header()[name] = values
+		}
+		if f.Body == "" {
+			f.Body = `{"message":"injected","code":` + strconv.Itoa(f.Status) + `}`
+		}
+		answer.WriteHeader(f.Status)
+		answer.WriteString(f.Body)
+	case Retype:
+		next.ServeHTTP(answer, r)
+		answer.Header().Set("Content-Type", "text/html; charset=utf-8")
+		if f.Body != "" && answer.Body.Len() > 0 {
+			answer.Header().Del("Content-Length")
+			answer.Header().Del("Content-Encoding")
+			answer.Body = bytes.NewBufferString(f.Body)
+		}
+	default:
+		next.ServeHTTP(answer, r)
+	}
+	return answer
+}
+
+// waited reports whether client and test were still there after the latency.
+func (e *Endpoint) waited(r *http.Request, d time.Duration) bool {
 	if d == 0 {
 		return true
 	}
@@ -118,6 +169,8 @@ func waited(r *http.Request, d time.Duration) bool {
 	case <-t.C:
 		return true
 	case <-r.Context().Done():
+		return false
+	case <-e.end:
 		return false
 	}
 }
@@ -133,6 +186,9 @@ func deliver(w http.ResponseWriter, answer *httptest.ResponseRecorder, cut bool)
 		body = body[:len(body)/2]
 	}
 	w.WriteHeader(answer.Code)
+	if len(body) == 0 && !cut {
+		return
+	}
 	if _, err := w.Write(body); err != nil || cut {
 		panic(http.ErrAbortHandler)
 	}

@@ -1,6 +1,7 @@
 package sdntest
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 
@@ -8,6 +9,15 @@ import (
 
 	"github.com/moatnet/moat/sdn"
 )
+
+// misplaced is the outcome of making a port on a device of the other kind,
+// which the dialect looks for among those of the port's kind.
+func misplaced(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, sdn.ErrNotFound) {
+		require.ErrorIs(t, err, sdn.ErrInvalid)
+	}
+}
 
 func routerPorts(t *testing.T, b *bed) {
 	r, in := b.router(), b.chain()
@@ -41,12 +51,12 @@ func routerPorts(t *testing.T, b *bed) {
 	_, err = b.CreatePort(b.ctx(), sdn.Port{Device: sdn.DeviceID(r.ID)})
 	require.ErrorIs(t, err, sdn.ErrInvalid, "no kind")
 	_, err = b.CreatePort(b.ctx(), sdn.Port{Kind: sdn.BridgePort, Device: sdn.DeviceID(r.ID)})
-	require.ErrorIs(t, err, sdn.ErrInvalid, "bridge port on a router")
+	misplaced(t, err)
 	_, err = b.CreatePort(b.ctx(), sdn.Port{Kind: sdn.RouterPort, Device: sdn.NewID[sdn.DeviceID](), Address: want.Address})
 	require.ErrorIs(t, err, sdn.ErrNotFound, "no such router")
 
 	require.NoError(t, b.DeletePort(b.ctx(), want.ID))
-	require.ErrorIs(t, b.DeletePort(b.ctx(), want.ID), sdn.ErrNotFound)
+	b.gone(b.DeletePort(b.ctx(), want.ID))
 	_, err = b.Route(b.ctx(), routes[0].ID)
 	require.ErrorIs(t, err, sdn.ErrNotFound, "a route goes with its port")
 }
@@ -65,7 +75,7 @@ func bridgePorts(t *testing.T, b *bed) {
 	require.Contains(t, all, q)
 
 	_, err = b.CreatePort(b.ctx(), sdn.Port{Kind: sdn.RouterPort, Device: sdn.DeviceID(br.ID), Address: netip.MustParsePrefix("10.0.0.1/24")})
-	require.ErrorIs(t, err, sdn.ErrInvalid, "router port on a bridge")
+	misplaced(t, err)
 	require.NoError(t, b.DeleteBridge(b.ctx(), br.ID))
 	_, err = b.Port(b.ctx(), p.ID)
 	require.ErrorIs(t, err, sdn.ErrNotFound, "a port goes with its bridge")

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/wire"
 )
 
 func chains(t *testing.T, b *bed) {
@@ -69,6 +70,9 @@ func ruleContent(t *testing.T, b *bed) {
 	c, target, br := b.chain(), b.chain(), b.bridge()
 	p := b.bridgePort(br.ID)
 	ip, tcp, tos := 0x0800, 6, 0
+	if b.release == wire.V1 {
+		tos = 0x10 // there 0 is any
+	}
 	natTo := []sdn.NATTarget{{AddressFrom: netip.MustParseAddr("10.0.0.1"), AddressTo: netip.MustParseAddr("10.0.0.9"), PortFrom: 1024, PortTo: 65535}}
 	for name, want := range map[string]sdn.Rule{
 		"everything": {Type: sdn.RuleDrop, Condition: sdn.Condition{

@@ -60,8 +60,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusInternalServerError:
 		s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "err", err)
 	case http.StatusServiceUnavailable:
-		w.Header().Set("RetryAfter", "3") // MidoNet's spelling
-		w.Header().Set("Retry-After", "3")
+		retryLater(w.Header())
 	}
 	challengeOn401(w.Header(), err)
 	s.writeError(w, r, e)

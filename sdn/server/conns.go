@@ -106,10 +106,3 @@ func (cs *conns) quiet(c net.Conn) {
 		one.place = cs.idle.PushBack(one)
 	}
 }
-
-// count is how many are open.
-func (cs *conns) count() int {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	return len(cs.open)
-}

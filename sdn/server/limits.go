@@ -130,6 +130,12 @@ func refuseBusy(w http.ResponseWriter) {
 	_, _ = w.Write(body) // to a client that may have gone
 }
 
+// retryLater names the seconds after which the same request may succeed.
+func retryLater(h http.Header) {
+	h.Set("RetryAfter", "3") // MidoNet's spelling
+	h.Set("Retry-After", "3")
+}
+
 // pacedWriter gives the client time in proportion to what is written: one that
 // reads too slowly is cut off, so that it holds neither the answer nor a slot.
 type pacedWriter struct {
@@ -147,9 +153,7 @@ func (w *pacedWriter) Write(p []byte) (int, error) {
 	}
 	w.bytes += len(p)
 	until := w.first.Add(w.slack + time.Duration(w.bytes)*time.Second/time.Duration(w.rate))
-	if err := w.control.SetWriteDeadline(until); err != nil {
-		return 0, err
-	}
+	_ = w.control.SetWriteDeadline(until) // of a connection that is gone Write speaks
 	return w.ResponseWriter.Write(p)
 }
 

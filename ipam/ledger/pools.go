@@ -77,7 +77,8 @@ func (p *Pools) Hold(ctx context.Context, h ipam.Holding, w ipam.Wish) (ipam.Hol
 		switch {
 		case err != nil:
 			for _, c := range claims {
-				c.taken() // it may be: a later look tells
+				c.taken() // it may be: settle finds out
+				c.of.unsure.Store(true)
 			}
 			return ipam.Holding{}, err
 		case res.OK:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/moatnet/moat/ipam"
@@ -22,7 +23,9 @@ type setPicture struct {
 	*picture
 	pool string
 	set  ipam.Set
-	seen int64 // revision up to which what was given back is drawn in; guarded by loading
+	// unsure: a place may be called held that a lost transaction did not lease.
+	unsure atomic.Bool
+	seen   int64 // revision up to which what was given back is drawn in; guarded by loading
 }
 
 // setPlaces are a set's places.
@@ -53,14 +56,15 @@ func (p *Pools) claim(ctx context.Context, of *setPicture, asked netip.Addr) (cl
 		}
 		return c, nil
 	}
-	for look := range 2 {
+	for _, look := range []func(context.Context, *setPicture) error{p.refresh, p.settle, nil} {
 		if place, rev, ok := of.take(p.ledger.opt.Now()); ok {
 			return claim{of, candidate{place: place, rev: rev}, of.set.At(place), true}, nil
 		}
-		if look == 0 {
-			if err := p.refresh(ctx, of); err != nil {
-				return claim{}, err
-			}
+		if look == nil {
+			break
+		}
+		if err := look(ctx, of); err != nil {
+			return claim{}, err
 		}
 	}
 	return claim{}, &ipam.ExhaustedError{Pool: fmt.Sprintf("pool %s, %d addresses", of.pool, of.set.Len()), Key: ipam.KeyRanges}
@@ -77,6 +81,26 @@ func (p *Pools) load(ctx context.Context, of *setPicture) error {
 	if of.count() > 0 {
 		return nil
 	}
+	return p.read(ctx, of)
+}
+
+// settle draws the picture anew when there are places of which nobody here knows
+// whether they were leased.
+func (p *Pools) settle(ctx context.Context, of *setPicture) error {
+	of.loading.Lock()
+	defer of.loading.Unlock()
+	if !of.unsure.Swap(false) {
+		return nil
+	}
+	if err := p.read(ctx, of); err != nil {
+		of.unsure.Store(true)
+		return err
+	}
+	return nil
+}
+
+// read draws the picture; the caller holds loading.
+func (p *Pools) read(ctx context.Context, of *setPicture) error {
 	given, rev, err := p.pages(ctx, poolFreed(of.pool))
 	if err != nil {
 		return err

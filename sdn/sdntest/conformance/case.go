@@ -21,7 +21,13 @@ type Case struct {
 }
 
 // Name names the case by its cells.
-func (c Case) Name() string { return strings.Join(c.Cells, "+") }
+func (c Case) Name() string {
+	name := strings.Join(c.Cells, "+")
+	if slices.Contains(c.Only, wire.V1) {
+		name += " in 1.9"
+	}
+	return name
+}
 
 // Fits reports whether the case can be run on a target.
 func (c Case) Fits(t Target) bool {
@@ -39,7 +45,7 @@ func Cases() []Case {
 		routerCases, bridgeCases, portCases, routerPortCases, linkCases,
 		chainCases, ruleCases, conditionCases, routeCases,
 		portGroupCases, addrGroupCases, groupConditions, neighbourCases, dhcpCases,
-		hostCases, bindingCases, zoneCases, unservedCases, pythonCases,
+		hostCases, bindingCases, zoneCases, unservedCases, pythonCases, releaseCases, roleCases,
 	} {
 		all = append(all, part()...)
 	}

@@ -65,9 +65,6 @@ func rootKey(key, path string) Case {
 
 func rootRules() []Case {
 	return []Case{
-		proves("1.release.v5.0", func(w *Wire) {
-			require.Equal(w.t, "v5.0", w.get("", "Application-v5")["version"])
-		}).in(wire.V5),
 		proves("1.base.unversioned", func(w *Wire) {
 			for _, uri := range w.get("", "Application-v5") {
 				require.NotRegexp(w.t, `/v[0-9]`, strings.TrimPrefix(text(uri), w.URL))

@@ -15,7 +15,7 @@ func (p *pass) changes() []sdn.Change {
 	var gone, list []sdn.Change
 	for _, k := range p.touched {
 		before, after := p.before[k], p.objects[k.kind][k.id]
-		if k.kind == kindMember || reflect.DeepEqual(before, after) {
+		if k.kind == kindMember || same(before, after) {
 			continue
 		}
 		oldID, old := shown(k, before)
@@ -31,6 +31,16 @@ func (p *pass) changes() []sdn.Change {
 		}
 	}
 	return slices.Clip(append(gone, list...))
+}
+
+// same compares what an object was and is. Most rules that differ only moved.
+func same(before, after any) bool {
+	if r, ok := before.(sdn.Rule); ok {
+		if now, ok := after.(sdn.Rule); ok && now.Position != r.Position {
+			return false
+		}
+	}
+	return reflect.DeepEqual(before, after)
 }
 
 // shown is an object, nil where there is none, and its ID, as readers know

@@ -19,6 +19,7 @@ type graph struct {
 	lists   index // of all objects of a kind, and of all tenants
 	rules   map[sdn.ChainID][]sdn.Rule
 	overlay *overlay
+	quiet   bool // nobody asks for changes
 }
 
 func newGraph() *graph {
@@ -127,10 +128,7 @@ func (p *pass) look(k key) {
 
 func (p *pass) replace(k key, now any) {
 	was := p.objects[k.kind][k.id]
-	if _, ok := p.before[k]; !ok {
-		p.before[k] = was
-		p.touched = append(p.touched, k)
-	}
+	p.touch(k, was)
 	p.seen.remove(k.id, edges(was))
 	if now == nil {
 		delete(p.objects[k.kind], k.id)
@@ -146,6 +144,14 @@ func (p *pass) replace(k key, now any) {
 		if r, ok := r.(sdn.Rule); ok {
 			p.chains[string(r.Chain)] = struct{}{}
 		}
+	}
+}
+
+// touch notes what an object was before the first change.
+func (p *pass) touch(k key, was any) {
+	if _, ok := p.before[k]; !ok && !p.quiet {
+		p.before[k] = was
+		p.touched = append(p.touched, k)
 	}
 }
 
@@ -165,13 +171,15 @@ func (p *pass) number(chain string) {
 	order, _ := p.facts[key{kindOrder, chain}].body.([]string)
 	list := make([]sdn.Rule, 0, len(order))
 	for _, id := range order {
-		r, ok := p.objects[sdn.KindRule][id].(sdn.Rule)
+		was := p.objects[sdn.KindRule][id]
+		r, ok := was.(sdn.Rule)
 		if !ok || string(r.Chain) != chain {
 			continue
 		}
 		if position := len(list) + 1; r.Position != position {
+			p.touch(key{sdn.KindRule, id}, was)
 			r.Position = position
-			p.replace(key{sdn.KindRule, id}, r)
+			p.objects[sdn.KindRule][id] = r // no edge changes
 		}
 		list = append(list, r)
 	}

@@ -52,6 +52,12 @@ func (m *mirror) take(changes []sdn.Change) {
 	}
 }
 
+func (m *mirror) batchCount() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.batches
+}
+
 // requireEqual waits until the mirror shows what the topology shows.
 func (m *mirror) requireEqual(t *testing.T, top *Topology) {
 	t.Helper()

@@ -21,7 +21,7 @@ type trial struct {
 
 func newTrial(of *graph) *trial {
 	g := newGraph()
-	g.overlay = of.overlay
+	g.overlay, g.quiet = of.overlay, true
 	return &trial{graph: g, later: map[key]fact{}}
 }
 

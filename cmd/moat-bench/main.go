@@ -126,15 +126,7 @@ func (o options) measure(ctx context.Context, l *lab.Lab, out, progress io.Write
 		return err
 	}
 	b.print(out)
-	for _, s := range b.sides {
-		if s.lost > 0 {
-			return fmt.Errorf("%s: the first packet of %d of %d pods was lost", s.name, s.lost, len(s.add.wall))
-		}
-	}
-	if worst := b.worstRatio(); o.ratio > 0 && worst > o.ratio {
-		return fmt.Errorf("a median is %.2f of the reference's, more than %.2f", worst, o.ratio)
-	}
-	return nil
+	return b.verdict(o.ratio)
 }
 
 func takeDown(ctx context.Context, d *lab.Daemon) error {

@@ -87,16 +87,37 @@ func (b *bench) print(out io.Writer) {
 		fmt.Fprintf(w, "DEL\t%s\t%s\t%s\t%s\t\n", s.name, ms(percentile(s.del.wall, 50)), ms(percentile(s.del.wall, 99)), ms(mean(s.del.cpu)))
 	}
 	_ = w.Flush()
+	add, del := b.ratios()
 	moat, ref := b.sides[0], b.sides[1]
 	fmt.Fprintf(out, "\nratio of medians, moat/reference: ADD %.2f, DEL %.2f; of CPU time: ADD %.2f, DEL %.2f\n",
-		ratio(percentile(moat.add.wall, 50), percentile(ref.add.wall, 50)), ratio(percentile(moat.del.wall, 50), percentile(ref.del.wall, 50)),
-		ratio(mean(moat.add.cpu), mean(ref.add.cpu)), ratio(mean(moat.del.cpu), mean(ref.del.cpu)))
+		add, del, ratio(mean(moat.add.cpu), mean(ref.add.cpu)), ratio(mean(moat.del.cpu), mean(ref.del.cpu)))
 }
 
-func (b *bench) worstRatio() float64 {
+// ratios are those of the medians.
+func (b *bench) ratios() (add, del float64) {
 	moat, ref := b.sides[0], b.sides[1]
-	return max(ratio(percentile(moat.add.wall, 50), percentile(ref.add.wall, 50)),
-		ratio(percentile(moat.del.wall, 50), percentile(ref.del.wall, 50)))
+	return ratio(percentile(moat.add.wall, 50), percentile(ref.add.wall, 50)),
+		ratio(percentile(moat.del.wall, 50), percentile(ref.del.wall, 50))
+}
+
+// verdict is an error when a first packet was lost, or when a ratio is above
+// highest, unless that is 0.
+func (b *bench) verdict(highest float64) error {
+	for _, s := range b.sides {
+		if s.lost > 0 {
+			return fmt.Errorf("%s: the first packet of %d of %d pods was lost", s.name, s.lost, len(s.add.wall))
+		}
+	}
+	add, del := b.ratios()
+	for _, r := range []struct {
+		call string
+		is   float64
+	}{{"ADD", add}, {"DEL", del}} {
+		if highest > 0 && r.is > highest {
+			return fmt.Errorf("the median of %s is %.2f of the reference's, more than %.2f", r.call, r.is, highest)
+		}
+	}
+	return nil
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d)/1e6) }

@@ -53,3 +53,48 @@ func testCheck(t *testing.T, open opener) {
 	require.Equal(t, map[sdn.ChainID]int{c: 1}, asked)
 	requireSound(t, s.Topology)
 }
+
+// testCheckOfMembers uses an engine that cannot have a group of two ports in a
+// rule.
+func testCheckOfMembers(t *testing.T, open opener) {
+	asked := map[sdn.ChainID]int{}
+	s := furnish(t, open(t, Options{Check: func(v sdn.View, c sdn.ChainID) error {
+		asked[c]++
+		for _, r := range v.RulesOf(c) {
+			if len(v.PortsInGroup(r.Condition.InPortGroup)) > 1 {
+				return fmt.Errorf("chain %s: two ports: %w", c, sdn.ErrUnsupported)
+			}
+		}
+		return nil
+	}}))
+	ctx := t.Context()
+	b, g, addrs := s.bridge(t), s.portGroup(t, "a"), s.addrGroup(t)
+	p, q := s.port(t, bridgePort(b)), s.port(t, bridgePort(b))
+	require.NoError(t, s.AddPortGroupPort(ctx, sdn.PortGroupPort{Group: g, Port: p.ID}))
+	require.NoError(t, s.AddPortGroupPort(ctx, sdn.PortGroupPort{Group: g, Port: q.ID}))
+	require.Empty(t, asked, "no rule names the group")
+	named := sdn.Rule{Chain: s.chain(t), Type: sdn.RuleDrop, Condition: sdn.Condition{InPortGroup: g, SrcGroup: addrs}}
+	_, err := s.CreateRule(ctx, named)
+	require.ErrorIs(t, err, sdn.ErrUnsupported)
+	require.NoError(t, s.RemovePortGroupPort(ctx, sdn.PortGroupPort{Group: g, Port: q.ID}))
+	s.rule(t, named)
+	clear(asked)
+	require.ErrorIs(t, s.AddPortGroupPort(ctx, sdn.PortGroupPort{Group: g, Port: q.ID}), sdn.ErrUnsupported)
+	require.Equal(t, []sdn.PortID{p.ID}, viewOf(s.Topology, func(v sdn.View) []sdn.PortID { return v.PortsInGroup(g) }))
+	require.Positive(t, asked[named.Chain])
+	clear(asked)
+	require.NoError(t, s.AddIPAddrGroupAddr(ctx, sdn.IPAddrGroupAddr{Group: addrs, Addr: routerPort("").Address.Addr()}))
+	require.NoError(t, s.RemovePortGroupPort(ctx, sdn.PortGroupPort{Group: g, Port: p.ID}))
+	require.Empty(t, asked, "neither an address nor a member less can be refused")
+
+	redirect := s.chain(t)
+	r, err := s.CreateRouter(ctx, sdn.Router{LocalRedirect: redirect})
+	require.NoError(t, err)
+	require.Equal(t, 1, asked[redirect])
+	require.NoError(t, s.UpdateRouter(ctx, sdn.Router{ID: r.ID, LocalRedirect: redirect, Name: "n"}))
+	require.Equal(t, 1, asked[redirect], "it was there before")
+	require.NoError(t, s.UpdateRouter(ctx, sdn.Router{ID: r.ID, Forward: redirect}))
+	require.Equal(t, 2, asked[redirect], "in another place it means something else")
+	requireSound(t, s.Topology)
+	s.clear(t)
+}

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,15 @@ func testLists(t *testing.T, open opener) {
 	tenants, err = s.Tenants(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []sdn.TenantID{"b", "c"}, tenants)
+	g := s.portGroup(t, "e")
+	require.NoError(t, s.UpdateRouter(ctx, sdn.Router{ID: everyone[slices.IndexFunc(everyone, func(r sdn.Router) bool { return r.TenantID == "b" })].ID, TenantID: "d"}))
+	tenants, err = s.Tenants(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []sdn.TenantID{"c", "d", "e"}, tenants, "who owns a group is one; who gave away all is none")
+	require.NoError(t, s.UpdatePortGroup(ctx, sdn.PortGroup{ID: g}))
+	tenants, err = s.Tenants(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []sdn.TenantID{"c", "d"}, tenants)
 
 	_, err = s.Ports(ctx, sdn.DeviceID(sdn.NewID[sdn.RouterID]()))
 	require.ErrorIs(t, err, sdn.ErrNotFound)

@@ -34,6 +34,7 @@ func suite(t *testing.T, open opener) {
 		"long cascades":     testLongCascades,
 		"homes":             testHomes,
 		"check":             testCheck,
+		"check of members":  testCheckOfMembers,
 		"follow":            testFollow,
 		"slow follower":     testSlowFollower,
 		"follow ends":       testFollowEnds,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -121,6 +122,7 @@ type sdnPart struct {
 	password string
 	log      *slog.Logger
 	lifeline lifeline
+	rest     *http.Server // nil: this part serves none
 }
 
 func (b *base) openSDN(ctx context.Context) (*sdnPart, error) {

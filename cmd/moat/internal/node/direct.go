@@ -79,16 +79,46 @@ func newClient(e config.Endpoint, log *slog.Logger) (*client.Client, error) {
 		return nil, err
 	}
 	o := client.Options{Endpoints: e.URLs, User: e.Username, Password: password, Project: e.Project, Logger: log}
+	if o.TLS, err = endpointTLS(e); err != nil {
+		return nil, err
+	}
+	return client.New(o)
+}
+
+// endpointTLS is nil where nothing is said of certificates. The client's own is
+// read for each connection, so that a new one is used without a restart.
+func endpointTLS(e config.Endpoint) (*tls.Config, error) {
+	if e.CAFile == "" && e.CertFile == "" {
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if e.CAFile != "" {
-		pem, err := os.ReadFile(e.CAFile)
+		pool, err := readCAs(e.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("endpoint's CA certificates: %w", err)
 		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("endpoint's CA certificates: none in %s", e.CAFile)
-		}
-		o.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+		c.RootCAs = pool
 	}
-	return client.New(o)
+	if e.CertFile != "" {
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(e.CertFile, e.KeyFile)
+			return &pair, err
+		}
+		if _, err := c.GetClientCertificate(nil); err != nil {
+			return nil, fmt.Errorf("client certificate for the endpoint: %w", err)
+		}
+	}
+	return c, nil
+}
+
+func readCAs(path string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("none in %s", path)
+	}
+	return pool, nil
 }

@@ -23,6 +23,9 @@ func SDN(ctx context.Context, c config.Config, log *slog.Logger) error {
 		return err
 	}
 	defer s.close()
+	if err := s.openREST(c); err != nil {
+		return err
+	}
 	l, err := listenREST(ctx, c.Listen)
 	if err != nil {
 		return err

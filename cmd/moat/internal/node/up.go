@@ -46,6 +46,9 @@ func Up(ctx context.Context, c config.Config, log *slog.Logger) error {
 		return err
 	}
 	defer part.close()
+	if err := part.openREST(c); err != nil {
+		return err
+	}
 	eng, err := b.newEngine(ctx, part.topology, part.topology)
 	if err != nil {
 		return err

@@ -68,6 +68,15 @@ func TestWhatCannotBeWrittenIsNotSent(t *testing.T) {
 		"field": func(t *nft.Table) {
 			t.Chains[0].Rules[0].Statements = []nft.Statement{nft.Match{Field: "nonsense", Value: nft.Uint8(1)}}
 		},
+		"field of a key": func(t *nft.Table) {
+			t.Chains[0].Rules[0].Statements = []nft.Statement{nft.Lookup{Key: nft.Tuple{"nonsense"}, Set: "ports"}}
+		},
+		"key that is no part of a packet": func(t *nft.Table) {
+			t.Chains[0].Rules[0].Statements = []nft.Statement{nft.Update{Key: nft.Tuple{nft.IIfName}, Set: "ports"}}
+		},
+		"long key": func(t *nft.Table) {
+			t.Chains[0].Rules[0].Statements = []nft.Statement{nft.Remove{Key: slices.Repeat(nft.Tuple{nft.IPSrc}, 6), Set: "ports"}}
+		},
 		"key":     func(t *nft.Table) { t.Sets[0].Key = "nonsense" },
 		"data":    func(t *nft.Table) { t.Sets[1].Data = "nonsense" },
 		"verdict": func(t *nft.Table) { t.Sets[1].Elements[0].Verdict = nft.Verdict{Kind: "nonsense"} },
@@ -187,6 +196,17 @@ func TestForeignHandIsSeenAndUndone(t *testing.T) {
 	}
 }
 
+// A set that rules fill is made anew when its room changes, and only then.
+func TestRoomOfASet(t *testing.T) {
+	c := dial(t)
+	become(t, c, bridgeTable())
+	other := bridgeTable()
+	other.Chains[0].Rules = other.Chains[0].Rules[:1]
+	require.Equal(t, 2, become(t, c, other), "flush the chain, add its rule")
+	other.Sets[0].Room++
+	require.Greater(t, become(t, c, other), 2)
+}
+
 // What the model does not know is read as unknown, never overlooked.
 func TestUnknownExpressionIsSeenAndUndone(t *testing.T) {
 	ns := newNamespace(t)
@@ -208,5 +228,23 @@ func TestUnknownExpressionIsSeenAndUndone(t *testing.T) {
 	one, ok := have[0].Chain("one")
 	require.True(t, ok)
 	require.Equal(t, nft.NewRule(nft.Unknown{What: "limit"}, nft.Accept()), one.Rules[1])
+	require.Positive(t, become(t, c, want))
+
+	pairs := &nftables.Set{Table: table, Name: "pairs", Concatenation: true, KeyType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr)}
+	require.NoError(t, theirs.AddSet(pairs, nil))
+	for _, theirRule := range [][]expr.Any{
+		{&expr.Payload{OperationType: expr.PayloadLoad, DestRegister: unix.NFT_REG_1, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4},
+			&expr.Payload{OperationType: expr.PayloadLoad, DestRegister: unix.NFT_REG_2, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4}},
+		{&expr.Payload{OperationType: expr.PayloadLoad, DestRegister: unix.NFT_REG_1, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4},
+			&expr.Payload{OperationType: expr.PayloadLoad, DestRegister: unix.NFT_REG32_01, Base: expr.PayloadBaseNetworkHeader, Offset: 17, Len: 2},
+			&expr.Lookup{SourceRegister: unix.NFT_REG_1, SetName: "pairs"}},
+	} {
+		theirs.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: "one", Table: table}, Exprs: theirRule})
+	}
+	require.NoError(t, theirs.Flush())
+	have, err = c.Tables(context.Background(), prefix)
+	require.NoError(t, err)
+	require.Contains(t, nft.Print(have), "# unknown: payload")
+	require.Contains(t, nft.Print(have), "# unknown: lookup")
 	require.Positive(t, become(t, c, want))
 }

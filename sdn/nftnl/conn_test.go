@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -148,7 +149,18 @@ func everyStatement() nft.Table {
 func bridgeTable() nft.Table {
 	eq := func(f nft.Field, v nft.Value) nft.Match { return nft.Match{Field: f, Value: v} }
 	net8 := netip.MustParsePrefix("10.0.0.0/8")
-	return nft.Table{Family: nft.Bridge, Name: prefixed("bridge"), Chains: []nft.Chain{
+	flow := nft.Tuple{nft.IPSrc, nft.IPDst, nft.IPProto, nft.SrcPort, nft.DstPort}
+	echo := nft.Tuple{nft.QuotedDst, nft.QuotedSrc, nft.QuotedProto, nft.QuotedICMPID, nft.QuotedICMPID}
+	part := nft.Tuple{nft.IPSrc, nft.IPDst, nft.IPProto, nft.IPID}
+	sets := []nft.Set{{Name: "flows", Key: nft.TypeFlow, Room: 100}, {Name: "parts", Key: nft.TypeFragment, Room: 1 << 16}}
+	return nft.Table{Family: nft.Bridge, Name: prefixed("bridge"), Sets: sets, Chains: []nft.Chain{
+		{Name: "flows", Rules: []nft.Rule{
+			nft.NewRule(eq(nft.EtherType, nft.Uint16(0x8100)), nft.Match{Field: nft.VLANTag, Mask: "\x0f\xff", Value: nft.Uint16(5)}, eq(nft.VLANType, nft.Uint16(0x0800)), nft.Drop()),
+			nft.NewRule(eq(nft.IPProto, nft.Uint8(6)), nft.Lookup{Key: flow, Set: "flows"}, nft.Update{Key: flow, Set: "flows", Timeout: 90 * time.Second}, nft.Accept()),
+			nft.NewRule(nft.Match{Field: nft.TCPFlags, Mask: nft.Uint8(5), Value: nft.Uint8(0), Not: true}, nft.Remove{Key: flow, Set: "flows"}),
+			nft.NewRule(nft.Match{Field: nft.IPLength, Value: nft.Uint16(48), To: nft.Uint16(65535)}, eq(nft.QuotedStart, nft.Uint8(0x45)), nft.Lookup{Key: echo, Set: "flows"}),
+			nft.NewRule(nft.Update{Key: part, Set: "parts", Timeout: 120 * time.Hour}, nft.SetMark{Value: 1}, eq(nft.ICMPID, nft.Uint16(7)), eq(nft.QuotedSrcPort, nft.Uint16(7)), eq(nft.QuotedDstPort, nft.Uint16(7))),
+		}},
 		{Name: "forwarding", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Forward, Priority: -200, Policy: nft.PolicyAccept}, Rules: []nft.Rule{
 			nft.NewRule(eq(nft.EtherType, nft.Uint16(0x0806)), eq(nft.ARPOperation, nft.Uint16(1)), eq(nft.ARPSrcIP, nft.Addr(addr("10.0.0.1"))), nft.Drop()),
 			nft.NewRule(eq(nft.EtherType, nft.Uint16(0x0806)), nft.Match{Field: nft.ARPDstIP, Mask: nft.PrefixMask(net8), Value: nft.Addr(net8.Addr())}, nft.Drop()),

@@ -89,3 +89,9 @@ func TestBridgeFilters(t *testing.T) {
 		})
 	}
 }
+
+func TestTablesOfABridgeThatKnowsFlows(t *testing.T) {
+	tables, err := filter.Bridge(bridgeTopology(onlyAnswers(), nil), "default", bridgeID(1))
+	require.NoError(t, err)
+	golden(t, "flows", tables)
+}

@@ -134,3 +134,26 @@ func TestDownPortThatTheBridgeItselfPlays(t *testing.T) {
 	runBridge(t, l, down, sends("a", aToB, "at b: "+aToB.String()), sends("a", ping))
 	runBridge(t, l, bridgeTopology(nil, nil), sends("a", aToB, "at b: "+aToB.String()), sends("a", ping, "at a: icmp 0/0 id 7 10.1.0.1 > 10.1.0.11"))
 }
+
+// Where there is no room for another flow its answers are not known; those of
+// the flows that are there still are.
+func TestFlowsWithoutRoom(t *testing.T) {
+	l := newBridgeLab(t)
+	flow := func(n int) packet {
+		return udpPacket("10.1.0.12", "10.1.0.11", uint16(n), uint16(100+n>>16))
+	}
+	first, last := flow(1).answer(), flow(1<<16+1).answer()
+	runBridge(t, l, bridgeTopology(onlyAnswers(), nil))
+	const atOnce = 64
+	for n := 1; n < 1<<16+1; n += atOnce {
+		var some []packet
+		for i := range atOnce {
+			some = append(some, flow(n+i))
+		}
+		require.Len(t, l.send("b", some...)["a"], atOnce)
+	}
+	require.Equal(t, []string{"at b: " + first.String()}, text(l.send("a", first)))
+	question := flow(1<<16 + 1)
+	require.Equal(t, []string{"at a: " + question.String()}, text(l.send("b", question)))
+	require.Empty(t, text(l.send("a", last)))
+}

@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 	"sdn/access":        {"sdn"},
 	"sdn/auth":          {"sdn", "sdn/access"},
 	"sdn/server":        {"sdn", "sdn/wire", "sdn/access"},
-	"sdn/sdntest":       {"sdn", "sdn/wire", "sdn/client", "sdn/access", "sdn/auth", "sdn/server", "sdn/topology"},
+	"sdn/sdntest/...":   {"sdn", "sdn/wire", "sdn/client", "sdn/access", "sdn/auth", "sdn/server", "sdn/topology"},
 	"sdn/topology/...":  {"sdn", "sdn/topology/..."},
 	"sdn/embedetcd":     {},
 	"sdn/nft":           {},

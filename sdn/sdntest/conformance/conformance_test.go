@@ -11,21 +11,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/auth"
 	"github.com/moatnet/moat/sdn/embedetcd"
 	"github.com/moatnet/moat/sdn/filter"
+	"github.com/moatnet/moat/sdn/sdntest"
 	"github.com/moatnet/moat/sdn/sdntest/conformance"
 	"github.com/moatnet/moat/sdn/server"
 	"github.com/moatnet/moat/sdn/topology"
 	"github.com/moatnet/moat/sdn/wire"
 )
 
-const (
-	cellsFile = "../../../docs/midonet-cells.tsv"
-	user      = "admin"
-	password  = "c0rrect-horse"
-)
+const cellsFile = "../../../docs/midonet-cells.tsv"
 
 // TestDialect runs every case on every target that it fits.
 func TestDialect(t *testing.T) {
@@ -57,49 +53,43 @@ func TestEveryCellIsProven(t *testing.T) {
 }
 
 func targets(t *testing.T) []conformance.Target {
-	all := []conformance.Target{
-		own(t, "memory", wire.V5, topology.NewMemory(topology.Options{AllowDeadHosts: true})),
-		own(t, "etcd", wire.V5, overEtcd(t)),
-		own(t, "memory in 1.9", wire.V1, topology.NewMemory(topology.Options{AllowDeadHosts: true})),
-	}
+	all := []conformance.Target{endpoint(t, "endpoint", wire.V5), endpoint(t, "endpoint of 1.9", wire.V1), overEtcd(t)}
 	if url := os.Getenv("MOAT_SDN_URL"); url != "" {
-		release := wire.V5
-		if text := os.Getenv("MOAT_SDN_RELEASE"); text != "" {
-			var err error
-			release, err = wire.ReleaseOf("v" + strings.TrimPrefix(text, "v"))
-			require.NoError(t, err)
-		}
-		all = append(all, conformance.Target{
-			Name: "environment", URL: strings.TrimRight(url, "/"), Release: release,
-			User: os.Getenv("MOAT_SDN_USER"), Password: os.Getenv("MOAT_SDN_PASSWORD"), Project: os.Getenv("MOAT_SDN_PROJECT"),
-		})
+		all = append(all, fromEnvironment(t, strings.TrimRight(url, "/")))
 	}
 	return all
 }
 
-// own is a server in this process over a topology.
-func own(t *testing.T, name string, release wire.Release, top *topology.Topology) conformance.Target {
-	t.Cleanup(func() { require.NoError(t, top.Close()) })
-	serve := func(t testing.TB, o server.Options) string {
-		o.Release = release
-		if o.API == nil {
-			o.API = sdn.API(top)
-		}
-		if o.Auth == nil {
-			o.Auth = auth.NewPasswordAuth(user, password, time.Hour)
-		}
-		s := httptest.NewServer(server.New(o))
-		t.Cleanup(s.Close)
-		return s.URL + server.DefaultBase
-	}
+// endpoint is what sdntest offers to the tests of others.
+func endpoint(t *testing.T, name string, release wire.Release) conformance.Target {
+	top := sdntest.NewMemory(t)
 	return conformance.Target{
-		Name: name, URL: serve(t, server.Options{}), User: user, Password: password, Release: release,
-		Own: &conformance.Own{Topology: top, Serve: serve},
+		Name: name, URL: sdntest.Start(t, sdntest.WithAPI(top), sdntest.WithRelease(release)).URL,
+		User: sdntest.User, Password: sdntest.Password, Release: release,
+		Own: &conformance.Own{Topology: top, Serve: serve(top, release)},
 	}
 }
 
-// overEtcd is a topology as the daemon opens it, but for dead hosts.
-func overEtcd(t *testing.T) *topology.Topology {
+// serve starts servers of a topology with the daemon's limits.
+func serve(top *topology.Topology, release wire.Release) func(testing.TB, server.Options) string {
+	return func(t testing.TB, o server.Options) string {
+		o.Release = release
+		if o.API == nil {
+			o.API = top
+		}
+		if o.Auth == nil {
+			o.Auth = auth.NewPasswordAuth(sdntest.User, sdntest.Password, time.Hour)
+		}
+		s := httptest.NewUnstartedServer(nil)
+		s.Config = server.NewHTTPServer(server.New(o), server.Limits{})
+		s.Start()
+		t.Cleanup(s.Close)
+		return s.URL + server.DefaultBase
+	}
+}
+
+// overEtcd is a server as the daemon runs it, but that hosts need no engine.
+func overEtcd(t *testing.T) conformance.Target {
 	dir, err := os.MkdirTemp("", "conf")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -112,5 +102,26 @@ func overEtcd(t *testing.T) *topology.Topology {
 		Prefix: "/conformance/", Check: filter.Check, AllowDeadHosts: true,
 	})
 	require.NoError(t, err)
-	return top
+	t.Cleanup(func() {
+		require.NoError(t, top.Audit())
+		require.NoError(t, top.Close())
+	})
+	own := &conformance.Own{Topology: top, Serve: serve(top, wire.V5)}
+	return conformance.Target{
+		Name: "server over etcd", URL: own.Serve(t, server.Options{}), User: sdntest.User, Password: sdntest.Password, Own: own,
+	}
+}
+
+// fromEnvironment is any server, such as a real MidoNet.
+func fromEnvironment(t *testing.T, url string) conformance.Target {
+	release := wire.V5
+	if text := os.Getenv("MOAT_SDN_RELEASE"); text != "" {
+		var err error
+		release, err = wire.ReleaseOf(text)
+		require.NoError(t, err)
+	}
+	return conformance.Target{
+		Name: "environment", URL: url, Release: release,
+		User: os.Getenv("MOAT_SDN_USER"), Password: os.Getenv("MOAT_SDN_PASSWORD"), Project: os.Getenv("MOAT_SDN_PROJECT"),
+	}
 }

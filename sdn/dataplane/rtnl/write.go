@@ -92,7 +92,7 @@ type LinkChange struct {
 
 	AnswerARP *bool // of a bridge's port: whether the bridge may answer ARP for who is behind it
 
-	Name        string // for texts
+	Name string // for texts
 }
 
 // Empty says whether nothing is to be set.

@@ -58,6 +58,20 @@ func (g guarded) CreateRoute(ctx context.Context, r sdn.Route) (sdn.Route, error
 	return g.API.CreateRoute(ctx, r)
 }
 
+func (g guarded) AddMACPort(ctx context.Context, m sdn.MACPort) error {
+	if err := plan.CheckMACPort(m); err != nil {
+		return err
+	}
+	return g.API.AddMACPort(ctx, m)
+}
+
+func (g guarded) AddIP4MAC(ctx context.Context, m sdn.IP4MAC) error {
+	if err := plan.CheckIP4MAC(m); err != nil {
+		return err
+	}
+	return g.API.AddIP4MAC(ctx, m)
+}
+
 // riding lets ports of a topology in the ledger's own etcd be created by the
 // transactions of their leases, under the same guard.
 func riding(t *topology.Topology) func(sdn.Port) tenant.PortRider {

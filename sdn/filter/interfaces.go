@@ -104,7 +104,7 @@ func (d *device) portGroup(s side, f nft.Field, g sdn.PortGroupID) literal {
 func (d *device) entries(r sdn.Rule, g sdn.PortGroupID) ([]string, error) {
 	var bound []sdn.PortID
 	for _, id := range d.view.PortsInGroup(g) {
-		if _, own := d.ports[id]; !own {
+		if _, own := d.ports[id]; !own && d.id != "" {
 			return nil, unsupported(r, "portGroup", "port "+string(id)+" is another device's, and behind a link the port of entry is not known")
 		}
 		if p, ok := d.view.Port(id); ok && p.Interface != "" {

@@ -44,7 +44,7 @@ func translateRouter(v sdn.View, installation string, r sdn.Router) ([]nft.Table
 }
 
 func newDevice(v sdn.View, f nft.Family, table string, id sdn.DeviceID) *device {
-	d := &device{view: v, table: nft.Table{Family: f, Name: table}, ports: map[sdn.PortID]string{}, marks: map[uint32]string{}, names: map[string]string{}}
+	d := &device{view: v, id: id, table: nft.Table{Family: f, Name: table}, ports: map[sdn.PortID]string{}, marks: map[uint32]string{}, names: map[string]string{}}
 	for _, p := range v.PortsOf(id) {
 		d.ports[p.ID] = sdn.PortInterface(v, p)
 	}

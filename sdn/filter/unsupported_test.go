@@ -103,10 +103,12 @@ func TestChainsThatAreTooDeep(t *testing.T) {
 
 func TestCheckOfAChainThatNothingUses(t *testing.T) {
 	top := newTopology()
+	top.portGroups[portGroupID(1)] = []sdn.PortID{portA}
 	bad := top.chain(1, when(sdn.Condition{TraversedDevice: sdn.DeviceID(bridgeID(1))}, accept()))
 	require.ErrorIs(t, filter.Check(top, bad), sdn.ErrUnsupported)
 	for n, r := range []sdn.Rule{
 		when(sdn.Condition{Fragment: sdn.FragmentNonHeader}, drop()), when(sdn.Condition{MatchReturnFlow: true}, accept()), reject(), jump(7),
+		when(sdn.Condition{PortGroup: portGroupID(1)}, drop()), when(sdn.Condition{DstRewritten: true}, drop()),
 		nat(sdn.RuleSNAT, sdn.FlowContinue, target("10.0.0.1", "10.0.0.1", 1, 9)), rev(sdn.RuleRevDNAT, sdn.FlowReturn),
 		nat(sdn.RuleDNAT, sdn.FlowAccept, target("10.0.0.1", "10.0.0.1", 0, 0)), rev(sdn.RuleRevSNAT, sdn.FlowContinue),
 	} {

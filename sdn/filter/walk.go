@@ -12,6 +12,7 @@ import (
 // device is the translation of one router or bridge in the making.
 type device struct {
 	view  sdn.View
+	id    sdn.DeviceID // zero: no device in particular (Check)
 	table nft.Table
 	ports map[sdn.PortID]string // interface names of the device's own ports
 	marks map[uint32]string     // the key that each mark stands for

@@ -9,11 +9,17 @@ import (
 type facts struct {
 	mu   sync.Mutex
 	held map[string]bool
-	wait map[string]chan struct{}
+	wait map[string]*waiters
+}
+
+// waiters are those who wait for one fact.
+type waiters struct {
+	held  chan struct{} // closed when it holds
+	count int
 }
 
 func newFacts() *facts {
-	return &facts{held: make(map[string]bool), wait: make(map[string]chan struct{})}
+	return &facts{held: make(map[string]bool), wait: make(map[string]*waiters)}
 }
 
 // set records a fact and says whether that changed anything.
@@ -28,8 +34,8 @@ func (f *facts) set(key string, holds bool) bool {
 		return true
 	}
 	f.held[key] = true
-	if ch, ok := f.wait[key]; ok {
-		close(ch)
+	if w, ok := f.wait[key]; ok {
+		close(w.held)
 		delete(f.wait, key)
 	}
 	return true
@@ -44,21 +50,42 @@ func (f *facts) holds(key string) bool {
 // until returns when the fact holds, or with the context's error.
 func (f *facts) until(ctx context.Context, key string) error {
 	for {
-		f.mu.Lock()
-		if f.held[key] {
-			f.mu.Unlock()
+		w := f.join(key)
+		if w == nil {
 			return nil
 		}
-		ch, ok := f.wait[key]
-		if !ok {
-			ch = make(chan struct{})
-			f.wait[key] = ch
-		}
-		f.mu.Unlock()
 		select {
-		case <-ch:
+		case <-w.held:
 		case <-ctx.Done():
+			f.leave(key, w)
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// join waits for a fact; nil when it holds.
+func (f *facts) join(key string) *waiters {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.held[key] {
+		return nil
+	}
+	w, ok := f.wait[key]
+	if !ok {
+		w = &waiters{held: make(chan struct{})}
+		f.wait[key] = w
+	}
+	w.count++
+	return w
+}
+
+// leave ends a wait in vain. The last to leave forgets the fact: most of them
+// are about ports that never come.
+func (f *facts) leave(key string, w *waiters) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w.count--
+	if w.count == 0 && f.wait[key] == w {
+		delete(f.wait, key)
 	}
 }

@@ -90,7 +90,6 @@ func (j *job) leaving(name string, id sdn.PortID) bool {
 // dismiss takes away an interface that is wanted no more.
 func (j *job) dismiss(name string) error {
 	delete(j.space.wanted, name)
-	delete(j.space.leaving, name)
 	j.unwait(name)
 	j.space.mu.Lock()
 	delete(j.space.bound, name)

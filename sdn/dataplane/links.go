@@ -152,6 +152,7 @@ func (j *job) dropLinks() error {
 
 // unwait forgets an interface that no plan wants any more.
 func (j *job) unwait(name string) {
+	delete(j.space.leaving, name)
 	j.facts.set(bridgeFact(name), false)
 	j.timers.drop(alarm{j.space.name, name})
 	j.mu.Lock()

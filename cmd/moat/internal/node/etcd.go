@@ -81,10 +81,15 @@ func whyNot(ctx context.Context, cfg clientv3.Config, err error) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
+	known := false
 	for _, endpoint := range cfg.Endpoints {
 		if cause := connect(ctx, endpoint, cfg.TLS); cause != nil {
 			err = fmt.Errorf("%w: %s: %w", err, endpoint, cause)
+			known = true
 		}
+	}
+	if !known {
+		err = fmt.Errorf("no answer within %s: %w", dialTimeout, err)
 	}
 	return err
 }

@@ -52,8 +52,8 @@ func Cases() []Case {
 	return all
 }
 
-// Run runs every case that fits a target and returns the names of those it
-// ran.
+// Run runs every case and flow that fits a target and returns the names of the
+// cases that it ran.
 func Run(t *testing.T, target Target) map[string]bool {
 	ran := map[string]bool{}
 	token := newWire(t, target).login()
@@ -67,6 +67,15 @@ func Run(t *testing.T, target Target) map[string]bool {
 			w.token = token
 			c.Run(w)
 		})
+	}
+	for _, f := range Flows() {
+		if c := (Case{Only: f.Only, Differs: f.Differs}); c.Fits(target) {
+			t.Run("flow of "+f.Name, func(t *testing.T) {
+				w := newWire(t, target)
+				w.token = token
+				f.Run(w)
+			})
+		}
 	}
 	return ran
 }

@@ -87,14 +87,17 @@ func (d *device) bridge(b sdn.Bridge) error {
 
 // ownPortDown drops what passes the port that the bridge's own interface plays
 // while that port's adminStateUp is false; the interface itself is the router's.
+// What clients of DHCP ask of all reaches the bridge, which answers it.
 func (d *device) ownPortDown(b sdn.Bridge, own sdn.PortID) {
 	p, ok := d.view.Port(own)
 	if !ok || p.AdminStateUp {
 		return
 	}
-	for _, s := range []bridgeStage{{name: "input", hook: nft.Input, match: nft.IIfName}, {name: "own", hook: nft.Output, match: nft.OIfName}} {
-		d.filter("down-"+s.name, s.hook, prioBridgeDown, nft.PolicyAccept, nft.NewRule(nft.Match{Field: s.match, Set: d.members(b)}, nft.Drop()))
-	}
+	toAll := nft.Match{Field: nft.EtherDst, Mask: multicastBit, Value: multicastBit}
+	dhcp := nft.NewRule(match(nft.EtherType, nft.Uint16(etherIPv4)), toAll, match(nft.IPProto, nft.Uint8(protoUDP)), match(nft.DstPort, nft.Uint16(67)), nft.Accept())
+	drop := func(f nft.Field) nft.Rule { return nft.NewRule(nft.Match{Field: f, Set: d.members(b)}, nft.Drop()) }
+	d.filter("down-input", nft.Input, prioBridgeDown, nft.PolicyAccept, dhcp, drop(nft.IIfName))
+	d.filter("down-own", nft.Output, prioBridgeDown, nft.PolicyAccept, drop(nft.OIfName))
 }
 
 // ownPort is the bridge port that the bridge's own interface plays.

@@ -132,6 +132,8 @@ func TestDownPortThatTheBridgeItselfPlays(t *testing.T) {
 	ping := echo("10.1.0.11", "10.1.0.1", 7)
 	down := bridgeTopology(nil, nil, withPort(bridgeOwn, func(p *sdn.Port) { p.AdminStateUp = false }))
 	runBridge(t, l, down, sends("a", aToB, "at b: "+aToB.String()), sends("a", ping))
+	input, _ := translate(t, down)[0].Chain("down-input")
+	require.Equal(t, "ether type 0x0800 ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 ip protocol udp th dport 67 accept", input.Rules[0].String())
 	runBridge(t, l, bridgeTopology(nil, nil), sends("a", aToB, "at b: "+aToB.String()), sends("a", ping, "at a: icmp 0/0 id 7 10.1.0.1 > 10.1.0.11"))
 }
 

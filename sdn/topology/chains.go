@@ -77,6 +77,9 @@ func (t *Topology) CreateRule(ctx context.Context, r sdn.Rule) (sdn.Rule, error)
 			return err
 		}
 		order := x.order(r.Chain)
+		if len(order) >= maxRules {
+			return refuse(sdn.ErrConflict, "Chain %s has %d rules, and cannot have more.", r.Chain, len(order))
+		}
 		if r.Position > len(order)+1 {
 			return refuse(sdn.ErrInvalid, "Position exceeds number of rules in chain")
 		}
@@ -125,8 +128,9 @@ func (x *txn) order(chain sdn.ChainID) []string {
 	return list
 }
 
-// unlist takes a rule out of its chain's order.
-func (x *txn) unlist(r sdn.Rule) {
+// unlist takes a rule out of its chain's order. It returns by how many IDs the
+// write grew: those of an order that it did not write yet.
+func (x *txn) unlist(r sdn.Rule) int {
 	k := key{kindOrder, string(r.Chain)}
 	order, pending := x.writes[k].body.([]string)
 	if !pending {
@@ -134,7 +138,11 @@ func (x *txn) unlist(r sdn.Rule) {
 	}
 	at := slices.Index(order, string(r.ID))
 	if at < 0 {
-		return
+		return 0
 	}
 	x.put(k, slices.Delete(slices.Clone(order), at, at+1))
+	if pending {
+		return 0
+	}
+	return len(order)
 }

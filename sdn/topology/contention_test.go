@@ -19,6 +19,7 @@ import (
 
 const (
 	contenders = 64
+	ample      = time.Minute // for a call that is not cut off, on a slow machine
 	// contentionEnv gives the length of TestContention, such as 1m.
 	contentionEnv = "MOAT_TEST_CONTENTION"
 )
@@ -96,6 +97,7 @@ func TestContention(t *testing.T) {
 	}
 	s := furnish(t, procs[0].top)
 	a := newArena(t, s)
+	a.build(t.Context(), t.Context(), size, procs[0].top)
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -105,7 +107,8 @@ func TestContention(t *testing.T) {
 	}
 	wg.Go(func() {
 		for round := 0; round == 0 || ctx.Err() == nil; round++ {
-			a.demolish(t, round, size, procs)
+			a.demolish(t, round, procs)
+			a.build(ctx, t.Context(), size, procs[0].top)
 		}
 	})
 	wg.Wait()
@@ -147,7 +150,6 @@ type arena struct {
 func newArena(t *testing.T, s *site) *arena {
 	t.Helper()
 	a := &arena{host: s.host, bridge: s.bridge(t), chain: s.chain(t), router: s.router(t), ports: s.portGroup(t, "a"), addrs: s.addrGroup(t)}
-	a.doomed, a.condemned = s.bridge(t), s.chain(t)
 	require.NoError(t, s.CreateDHCPSubnet(t.Context(), subnet(a.bridge, "10.1.0.0/16")))
 	return a
 }
@@ -180,7 +182,7 @@ func (a *arena) victims() (sdn.BridgeID, sdn.ChainID) {
 func (a *arena) contend(ctx context.Context, t *testing.T, seed uint64, p *process, mortal bool) {
 	me := &contender{arena: a, rand: rand.New(rand.NewPCG(seed, 11)), top: p.api}
 	for ctx.Err() == nil {
-		limit, hurried := 10*time.Second, me.rand.IntN(10) == 0
+		limit, hurried := ample, me.rand.IntN(10) == 0
 		if hurried {
 			limit = time.Duration(1+me.rand.IntN(20)) * time.Millisecond
 		}
@@ -191,11 +193,12 @@ func (a *arena) contend(ctx context.Context, t *testing.T, seed uint64, p *proce
 	}
 }
 
-// demolish builds a big bridge and a big chain, lets several delete them at
-// once, and kills one of the deleters when its deletion is half done.
-func (a *arena) demolish(t *testing.T, round, size int, procs []*process) {
-	ctx := context.WithoutCancel(t.Context())
-	b, c := a.build(ctx, size, procs[0].top)
+// demolish lets several delete the big bridge and the big chain at once, and
+// kills one of the deleters when its deletion is half done.
+func (a *arena) demolish(t *testing.T, round int, procs []*process) {
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
+	defer cancel()
+	b, c := a.victims()
 	mortal := procs[len(procs)-1]
 	mortal.kv.left.Store(int64(2 + round%7))
 	var wg sync.WaitGroup
@@ -222,11 +225,14 @@ func (a *arena) demolish(t *testing.T, round, size int, procs []*process) {
 	a.mu.Unlock()
 }
 
-// build makes the next victims and shows them to everybody at once, empty.
-func (a *arena) build(ctx context.Context, size int, top *Topology) (sdn.BridgeID, sdn.ChainID) {
-	b, err := top.CreateBridge(ctx, sdn.Bridge{})
+// build makes the next victims, shows them to everybody while they are empty,
+// and fills them until ctx ends.
+func (a *arena) build(ctx, all context.Context, size int, top *Topology) {
+	all, cancel := context.WithTimeout(all, 3*ample)
+	defer cancel()
+	b, err := top.CreateBridge(all, sdn.Bridge{})
 	a.count(err, false)
-	c, err := top.CreateChain(ctx, sdn.Chain{})
+	c, err := top.CreateChain(all, sdn.Chain{})
 	a.count(err, false)
 	a.mu.Lock()
 	a.doomed, a.condemned = b.ID, c.ID
@@ -234,22 +240,27 @@ func (a *arena) build(ctx context.Context, size int, top *Topology) (sdn.BridgeI
 	var wg sync.WaitGroup
 	for w := range 8 {
 		wg.Go(func() {
-			for i := w; i < size; i += 8 {
-				p := bridgePort(b.ID)
-				if i%10 == 0 {
-					p.InboundFilter = c.ID
-				}
-				made, err := top.CreatePort(ctx, p)
-				a.count(err, false)
-				if i%5 == 0 && err == nil {
-					a.count(top.AddPortGroupPort(ctx, sdn.PortGroupPort{Group: a.ports, Port: made.ID}), false)
-					a.count(top.AddMACPort(ctx, sdn.MACPort{Bridge: b.ID, MAC: fmt.Sprintf("02:00:00:01:%02x:%02x", i/256, i%256), Port: made.ID}), false)
-				}
-				_, err = top.CreateRule(ctx, sdn.Rule{Chain: c.ID, Type: sdn.RuleDrop})
-				a.count(err, false)
+			for i := w; i < size && ctx.Err() == nil; i += 8 {
+				a.fill(all, top, i)
 			}
 		})
 	}
 	wg.Wait()
-	return b.ID, c.ID
+}
+
+// fill gives the victims a port and a rule, and some ports what hangs on them.
+func (a *arena) fill(ctx context.Context, top *Topology, i int) {
+	b, c := a.victims()
+	p := bridgePort(b)
+	if i%10 == 0 {
+		p.InboundFilter = c
+	}
+	made, err := top.CreatePort(ctx, p)
+	a.count(err, false)
+	if i%5 == 0 && err == nil {
+		a.count(top.AddPortGroupPort(ctx, sdn.PortGroupPort{Group: a.ports, Port: made.ID}), false)
+		a.count(top.AddMACPort(ctx, sdn.MACPort{Bridge: b, MAC: fmt.Sprintf("02:00:00:01:%02x:%02x", i/256, i%256), Port: made.ID}), false)
+	}
+	_, err = top.CreateRule(ctx, sdn.Rule{Chain: c, Type: sdn.RuleDrop})
+	a.count(err, false)
 }

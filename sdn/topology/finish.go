@@ -12,6 +12,9 @@ const (
 	// stepSize bounds the writes of one step of a deletion; etcd allows 128
 	// operations in a transaction, and one object adds at most three.
 	stepSize = 100
+	// stepOrder bounds the IDs in the orders that one step writes, of 40 bytes
+	// each; etcd allows 1.5 MiB in a request.
+	stepOrder = 20_000
 	// sweepEvery is how often deletions that others left unfinished are looked
 	// for; whoever marked something is given that long to finish it.
 	sweepEvery = 10 * time.Second
@@ -119,8 +122,11 @@ func (s *state) finish(ctx context.Context, root key) error {
 // broom gathers one step of a deletion.
 type broom struct {
 	*txn
-	met map[key]struct{}
+	met     map[key]struct{}
+	ordered int // IDs in the orders that are written
 }
+
+func (b *broom) full() bool { return len(b.writes) >= stepSize || b.ordered >= stepOrder }
 
 // clear removes an invisible object after everything that refers to it, and
 // clears the reference of what stays. False: the step is full.
@@ -128,7 +134,7 @@ func (b *broom) clear(k key) bool {
 	if _, ok := b.met[k]; ok {
 		return true
 	}
-	if len(b.writes) >= stepSize {
+	if b.full() {
 		return false
 	}
 	b.met[k] = struct{}{}
@@ -143,7 +149,7 @@ func (b *broom) clear(k key) bool {
 			}
 		}
 	}
-	if len(b.writes) >= stepSize {
+	if b.full() {
 		return false
 	}
 	b.release(k)
@@ -164,7 +170,7 @@ func (b *broom) release(k key) {
 		b.yield(prefixKey(o.Bridge, o.Prefix), k.id)
 	case sdn.Rule:
 		if b.graph.has(sdn.KindChain, string(o.Chain)) {
-			b.unlist(o)
+			b.ordered += b.unlist(o)
 		}
 	}
 }

@@ -208,3 +208,45 @@ func (s *site) leaf(t *testing.T, i int, c sdn.ChainID) sdn.Port {
 	p.InboundFilter, p.Host, p.Interface = c, s.host, fmt.Sprintf("eth%d", i)
 	return s.port(t, p)
 }
+
+// testLongOrders deletes a chain that long chains jump to, whose orders would not
+// fit into one request of etcd. The chains are put into the picture and the
+// store by hand, with IDs of rules that are not there.
+func testLongOrders(t *testing.T, open opener) {
+	s := newSite(t, open)
+	ctx := t.Context()
+	target := s.chain(t)
+	const chains, length = 12, 8000
+	for range chains {
+		c := s.chain(t)
+		s.rule(t, sdn.Rule{Chain: c, Type: sdn.RuleJump, JumpChain: target})
+		_, err := s.write(ctx, func(x *txn) error {
+			order := newIDs[string](length)
+			x.put(key{kindOrder, string(c)}, append(order, x.order(c)...))
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.DeleteChain(ctx, target))
+	require.Empty(t, s.unfinished())
+	for _, c := range viewOf(s.Topology, func(v sdn.View) []sdn.ChainID { return all[sdn.ChainID](s.graph, sdn.KindChain) }) {
+		require.Empty(t, viewOf(s.Topology, func(v sdn.View) []sdn.Rule { return v.RulesOf(c) }))
+	}
+	s.clear(t)
+}
+
+// testFullChain gives a chain all the rules that it can have, by hand.
+func testFullChain(t *testing.T, open opener) {
+	s := newSite(t, open)
+	c := s.chain(t)
+	s.mu.Lock()
+	s.graph.rules[c] = make([]sdn.Rule, maxRules)
+	s.mu.Unlock()
+	_, err := s.CreateRule(t.Context(), sdn.Rule{Chain: c, Type: sdn.RuleDrop})
+	require.ErrorIs(t, err, sdn.ErrConflict)
+	s.mu.Lock()
+	delete(s.graph.rules, c)
+	s.mu.Unlock()
+	s.rule(t, sdn.Rule{Chain: c, Type: sdn.RuleDrop})
+	s.clear(t)
+}

@@ -46,6 +46,8 @@ func suite(t *testing.T, open opener) {
 		"ARP table":         testARPTable,
 		"DHCP subnets":      testDHCPSubnets,
 		"DHCP hosts":        testDHCPHosts,
+		"long orders":       testLongOrders,
+		"full chain":        testFullChain,
 		"long tables":       testLongTables,
 		"redirect chains":   testRedirectChains,
 		"nothing's parts":   testPartsOfNothing,

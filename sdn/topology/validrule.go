@@ -10,7 +10,8 @@ import (
 const (
 	minEtherType = 0x0600
 	protoICMP    = 1
-	maxVLANTag   = 4095 // the tag has 12 bits
+	maxRules     = 20_000 // of a chain: their order is one value, and etcd takes 1.5 MiB
+	maxVLANTag   = 4095   // the tag has 12 bits
 )
 
 // maskForm is MidoNet's form of a MAC mask.

@@ -80,6 +80,16 @@ func TestPortIsCreatedByTheTransactionOfItsLease(t *testing.T) {
 	require.Equal(t, before, w.everything(t))
 }
 
+// An SDN that cannot let the port ride says so by planning nothing.
+func TestPortThatCannotRideIsCreatedAfterItsLease(t *testing.T) {
+	w, manager, made := ridingWorld(t, nil)
+	_, err := manager(func(o *Options) { o.Ride = func(sdn.Port) PortRider { return nil } }).Attach(t.Context(), request(t, "blue", "c1"))
+	require.NoError(t, err)
+	port, created := w.inPlace(t, "c1")
+	require.Greater(t, port.TunnelKey, created)
+	require.EqualValues(t, 1, made.Load())
+}
+
 // The bridge changes between the plan and the transaction: the lease is given, the
 // port is not, and is made by a call of its own.
 func TestPortWhosePlanIsStaleIsCreatedAfterItsLease(t *testing.T) {

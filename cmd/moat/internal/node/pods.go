@@ -105,7 +105,7 @@ func coded(w tenant.PodWire, err error) error {
 			Details: "another plugin made it, or CNI_IFNAME is used twice for this pod", Err: err}
 	case errors.Is(err, netns.ErrRouteExists):
 		return &tenant.Error{Code: tenant.CodeIO, Msg: fmt.Sprintf("interface %s: %v", w.PodName, err),
-			Details: "another network of this pod made the route; Moat's interface has the default route, so let the others make none, or Moat be the pod's only network with one", Err: err}
+			Details: "the pod has this route by way of another interface: let the network that made it make none (the pod's default route is Moat's)", Err: err}
 	case errors.Is(err, netns.ErrNoNamespace):
 		return &tenant.Error{Code: tenant.CodeNetns, Msg: err.Error(), Details: "the pod's sandbox is gone, or CNI_NETNS names no network namespace", Err: err}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/moatnet/moat/sdn"
@@ -41,6 +42,16 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, errTooLarge
 	}
 	return data, nil
+}
+
+// readQuery takes a ";" as a character of a value. What cannot be read is an
+// error: a list that was to be narrowed must not be all there is.
+func readQuery(raw string) (url.Values, error) {
+	q, err := url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B"))
+	if err != nil {
+		return nil, fmt.Errorf("the query cannot be read: %v: %w", err, sdn.ErrInvalid)
+	}
+	return q, nil
 }
 
 func bodyError(err error) error {

@@ -45,7 +45,7 @@ func TestPortGroupsByTenantAndPort(t *testing.T) {
 	id := strings.ToUpper(text(port["id"]))
 	for query, n := range map[string]int{
 		"": 4, "?tenant_id=a+%26x": 2, "?port_id=" + id: 2, "?tenant_id=a%20%26x&port_id=" + id: 1,
-		"?tenant_id=c": 0, "?port_id=" + uuid.NewString(): 0, "?port_id=x": 0, "?tenant_id=&port_id=": 4,
+		"?tenant_id=c": 0, "?tenant_id=a;b": 0, "?tenant_id=a%20&x=y": 0, "?port_id=" + uuid.NewString(): 0, "?port_id=x": 0, "?tenant_id=&port_id=": 4,
 	} {
 		require.Len(t, r.list("/port_groups"+query, "PortGroup-v1+json"), n, query)
 	}

@@ -26,7 +26,7 @@ func (s *server) registerPortGroups() {
 // and no group has it.
 func (s *server) listPortGroups(c *call) (answer, error) {
 	var port sdn.PortID
-	if text := c.URL.Query().Get(wire.PortQuery); text != "" {
+	if text := c.query.Get(wire.PortQuery); text != "" {
 		id, err := sdn.ParseID[sdn.PortID](text)
 		if err != nil {
 			return shown(nil, nil, c.uris.PortGroup)

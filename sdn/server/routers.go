@@ -12,7 +12,7 @@ const kindRouter = "Router"
 
 // tenantOf reads the query parameter that narrows a list.
 func tenantOf(c *call) sdn.TenantID {
-	return sdn.TenantID(c.URL.Query().Get(wire.TenantQuery))
+	return sdn.TenantID(c.query.Get(wire.TenantQuery))
 }
 
 // named words an ErrNotFound about the object that the path names.

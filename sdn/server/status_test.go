@@ -284,5 +284,6 @@ func TestTenantsInPages(t *testing.T) {
 	require.Equal(t, r.URL+"/routers?tenant_id=b", page[0]["routers"])
 	require.Equal(t, "new", r.get("/tenants/new", "Tenant-v2+json")["id"])
 	r.errorBody(r.call("GET", "/tenants?limit=x", "", "Accept: */*"), 400)
+	require.Contains(t, r.errorBody(r.call("GET", "/routers?tenant_id=%zz", "", "Accept: */*"), 400), "query")
 	require.Equal(t, 200, r.call("GET", "/system_state", "{}", "Accept: "+vendor+"SystemState-v2+json").status)
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ type call struct {
 	*http.Request
 	api     sdn.API // as the caller may use it
 	uris    wire.URIs
+	query   url.Values
 	release wire.Release
 	takes   string // the media type of the body
 	gives   string // that of the answer
@@ -121,9 +123,13 @@ func (res resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	res.send(w, r, gives, a)
 }
 
-// run reads the body, does the operation and puts the answer in the form that
+// run reads the query and the body, does the operation and puts the answer in the form that
 // the client asked for.
 func (res resource) run(w http.ResponseWriter, c *call, op operation) (answer, error) {
+	var err error
+	if c.query, err = readQuery(c.URL.RawQuery); err != nil {
+		return answer{}, err
+	}
 	if len(op.takes) > 0 {
 		body, err := readBody(w, c.Request)
 		if err != nil {

@@ -28,10 +28,10 @@ func (s *server) listTenants(c *call) (answer, error) {
 		return answer{}, err
 	}
 	slices.SortFunc(ts, func(a, b access.Tenant) int { return cmp.Compare(a.ID, b.ID) })
-	if marker := sdn.TenantID(c.URL.Query().Get("marker")); marker != "" {
+	if marker := sdn.TenantID(c.query.Get("marker")); marker != "" {
 		ts = slices.DeleteFunc(ts, func(t access.Tenant) bool { return t.ID <= marker })
 	}
-	if text := c.URL.Query().Get("limit"); text != "" {
+	if text := c.query.Get("limit"); text != "" {
 		limit, err := strconv.Atoi(text)
 		if err != nil || limit < 0 {
 			return answer{}, wire.Refuse(sdn.ErrInvalid, "limit is not a number.")

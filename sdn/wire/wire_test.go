@@ -148,6 +148,57 @@ func TestRepresentationsCanBeSentBack(t *testing.T) {
 	same(t, member, u.TunnelZoneHost(member), wire.ParseTunnelZoneHost)
 }
 
+// TestRepresentationsBelowOthersCanBeSentBack: what the URI says is no part of
+// the body.
+func TestRepresentationsBelowOthersCanBeSentBack(t *testing.T) {
+	u := wire.NewURIs("http://h/midonet-api/")
+	router := sdn.Router{ID: id1, LocalRedirect: id2, Forward: id1}
+	same(t, router, u.Router(router), wire.ParseRouter)
+	group := sdn.PortGroup{ID: id1, TenantID: "t", Name: "n", Stateful: true}
+	same(t, group, u.PortGroup(group), wire.ParsePortGroup)
+	same(t, sdn.PortGroupPort{Port: id2}, u.PortGroupPort(sdn.PortGroupPort{Group: id1, Port: id2}), wire.ParsePortGroupPort)
+	addrs := sdn.IPAddrGroup{ID: id1, Name: "n"}
+	same(t, addrs, u.IPAddrGroup(addrs), wire.ParseIPAddrGroup)
+	for _, text := range []string{"10.0.0.1", "fd00::1", "::ffff:10.0.0.1"} {
+		a := netip.MustParseAddr(text)
+		same(t, sdn.IPAddrGroupAddr{Addr: a}, u.IPAddrGroupAddr(sdn.IPAddrGroupAddr{Group: id1, Addr: a}), wire.ParseIPAddrGroupAddr)
+	}
+	const mac = "aa:bb:cc:dd:ee:01"
+	same(t, sdn.MACPort{VLAN: 7, MAC: mac, Port: id1}, u.MACPort(sdn.MACPort{Bridge: id2, VLAN: 7, MAC: mac, Port: id1}), wire.ParseMACPort)
+	ip := netip.MustParseAddr("10.0.0.1")
+	same(t, sdn.IP4MAC{Addr: ip, MAC: mac}, u.IP4MAC(sdn.IP4MAC{Bridge: id2, Addr: ip, MAC: mac}), wire.ParseIP4MAC)
+	subnet := sdn.DHCPSubnet{Prefix: netip.MustParsePrefix("10.0.0.0/24"), Gateway: ip, Server: ip, DNS: []netip.Addr{ip}, MTU: 1450,
+		Routes: []sdn.DHCPRoute{{Dst: netip.MustParsePrefix("10.0.0.0/8"), Gateway: ip}}, Enabled: true}
+	same(t, subnet, u.DHCPSubnet(subnet), wire.ParseDHCPSubnet)
+	subnet = sdn.DHCPSubnet{Prefix: netip.MustParsePrefix("0.0.0.0/0")}
+	same(t, subnet, u.DHCPSubnet(subnet), wire.ParseDHCPSubnet)
+	host := sdn.DHCPHost{MAC: mac, Addr: ip, Name: "n", Options: []sdn.DHCPOption{{Name: "router"}, {Name: "66", Value: "x"}}}
+	same(t, host, u.DHCPHost(host), wire.ParseDHCPHost)
+	rule := sdn.Rule{ID: id1, Chain: id2, Type: sdn.RuleAccept, Position: 3, Condition: sdn.Condition{
+		InPorts: []sdn.PortID{id1}, OutPorts: []sdn.PortID{id1}, PortGroup: id1, InvInPortGroup: true, OutPortGroup: id2, SrcGroup: id1,
+		InvDstGroup: true, TraversedDevice: id2, NoVLAN: true, VLAN: new(int), ICMPDataSrc: netip.MustParsePrefix("10.0.0.0/8"),
+		InvICMPDataDst: true, DstRewritten: true}}
+	same(t, rule, u.Rule(rule), wire.ParseRule)
+}
+
+func TestKeysOfURIs(t *testing.T) {
+	mac, port, err := wire.ParseMACPortKey("AA-BB-CC-DD-EE-01_" + id1)
+	require.NoError(t, err)
+	require.Equal(t, []string{"aa:bb:cc:dd:ee:01", id1}, []string{mac, string(port)})
+	addr, mac, err := wire.ParseIP4MACKey("10.0.0.1_aa:bb:cc:dd:ee:01")
+	require.NoError(t, err)
+	require.Equal(t, []string{"10.0.0.1", "aa:bb:cc:dd:ee:01"}, []string{addr.String(), mac})
+	p, err := wire.ParsePrefixKey("10.0.0.9_24")
+	require.NoError(t, err)
+	require.Equal(t, "10.0.0.0/24", p.String())
+	a, err := wire.ParseVersionedAddr("6", "FD00:0::1")
+	require.NoError(t, err)
+	require.Equal(t, "fd00::1", a.String())
+	u := wire.NewURIs("http://h")
+	require.Equal(t, "http://h/bridges/b/vlans/7/mac_table", u.MACTableOf("b", 7))
+	require.Equal(t, "http://h/bridges/b/mac_table", u.MACTableOf("b", 0))
+}
+
 func same[N, D any](t *testing.T, want N, d D, parse func([]byte) (N, error)) {
 	t.Helper()
 	data, err := json.Marshal(d)
@@ -179,6 +230,18 @@ func TestPropertiesAreThoseOfTheContract(t *testing.T) {
 		{u.Route(sdn.Route{ID: id1}), []string{"attributes", "dstNetworkAddr", "dstNetworkLength", "id", "learned", "nextHopGateway",
 			"nextHopPort", "router", "routerId", "srcNetworkAddr", "srcNetworkLength", "type", "uri", "weight"}},
 		{wire.NewState(), []string{"availability", "information", "state", "version"}},
+		{u.PortGroup(sdn.PortGroup{}), []string{"id", "name", "ports", "stateful", "tenantId", "uri"}},
+		{u.PortGroupPort(sdn.PortGroupPort{}), []string{"port", "portGroup", "portGroupId", "portId", "uri"}},
+		{u.IPAddrGroup(sdn.IPAddrGroup{}), []string{"addrs", "id", "inboundChainId", "ipAddrPorts", "name", "outboundChainId", "ruleIds", "uri"}},
+		{u.IPAddrGroupAddr(sdn.IPAddrGroupAddr{}), []string{"addr", "ipAddrGroupId", "uri", "version"}},
+		{u.MACPort(sdn.MACPort{}), []string{"macAddr", "portId", "uri", "vlanId"}},
+		{u.IP4MAC(sdn.IP4MAC{}), []string{"ip", "mac", "uri"}},
+		{u.DHCPSubnet(sdn.DHCPSubnet{}), []string{"defaultGateway", "dnsServerAddrs", "enabled", "hosts", "interfaceMTU", "opt121Routes",
+			"serverAddr", "subnetLength", "subnetPrefix", "uri"}},
+		{u.DHCPHost(sdn.DHCPHost{Options: []sdn.DHCPOption{{}}}), []string{"extraDhcpOpts", "ipAddr", "macAddr", "name", "uri"}},
+		{u.PortLink(id1, id2), []string{"peer", "peerId", "port", "portId", "uri"}},
+		{wire.DHCPRoute{}, []string{"destinationLength", "destinationPrefix", "gatewayAddr"}},
+		{wire.DHCPOption{}, []string{"optName", "optValue"}},
 		{u.Tenant("t"), []string{"bridges", "chains", "description", "enabled", "id", "name", "portGroups", "routers", "uri"}},
 	} {
 		data, err := json.Marshal(c.dto)

@@ -4,7 +4,7 @@ BIN     := $(CURDIR)/bin
 LDFLAGS := -s -w
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: all lab reference demo test vet bench bench-ipam clean
+.PHONY: all lab reference demo test vet bench bench-ipam test-long clean
 
 all:
 	@mkdir -p $(BIN)
@@ -36,6 +36,10 @@ vet:
 test: vet all
 	@test "$$(id -u)" = 0 || { echo "make test makes network namespaces: run it as root"; exit 1; }
 	$(GO) test -race -timeout 20m ./...
+
+# What takes long: the same tests with the numbers that the project promises.
+test-long: vet all
+	MOAT_TEST_LONG_OPS=1000000 $(GO) test -timeout 60m -run TestProcessesFightForAddresses -v ./ipam/etcdkv
 
 clean:
 	rm -rf $(BIN)

@@ -1,0 +1,153 @@
+package etcdkv_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// opKind is what a worker did, and how it ended.
+type opKind string
+
+const (
+	opBegin    opKind = "begin"    // a hold that is under way; what became of it may stay unknown
+	opHeld     opKind = "held"     // Hold returned Addr, leased at Rev
+	opFreed    opKind = "freed"    // GiveBack ended the lease of Addr at Rev
+	opIdle     opKind = "idle"     // GiveBack found that it had ended
+	opFull     opKind = "full"     // Hold said that nothing is left
+	opLost     opKind = "lost"     // the answer did not come
+	opFinished opKind = "finished" // the worker did all it was asked for
+)
+
+// op is one line of a worker's report. From and To are of one clock for all
+// processes, in nanoseconds.
+type op struct {
+	Kind      opKind
+	Container string
+	Addr      string
+	Rev       int64
+	From, To  int64
+}
+
+// event is a change of an address key, as etcd ordered it; an empty Holder is
+// its deletion.
+type event struct {
+	Rev    int64
+	Addr   string
+	Holder string
+}
+
+// check says whether the operations are linearizable as etcd ordered their
+// effects: the effects are those of a pool that leases each address to one
+// holder at a time, each operation that returned has the effect it returned, and
+// none takes place before it was begun or after it had returned.
+func check(ops []op, events []event) error {
+	leased, freed, err := replay(events)
+	if err != nil {
+		return err
+	}
+	begun := map[string]bool{}
+	var effects []op
+	for _, o := range ops {
+		at := lease{o.Addr, o.Container}
+		switch o.Kind {
+		case opBegin:
+			begun[o.Container] = true
+		case opHeld:
+			if leased[at] != o.Rev {
+				return fmt.Errorf("%s was told that it holds %s since revision %d; etcd leased it at %d (0: never)", o.Container, o.Addr, o.Rev, leased[at])
+			}
+			effects = append(effects, o)
+		case opFreed:
+			if freed[at] != o.Rev {
+				return fmt.Errorf("%s was told that it gave %s back at revision %d; etcd says %d (0: never)", o.Container, o.Addr, o.Rev, freed[at])
+			}
+			effects = append(effects, o)
+		}
+	}
+	for at := range leased {
+		if !begun[at.holder] {
+			return fmt.Errorf("%s was leased to %s, who never asked", at.addr, at.holder)
+		}
+	}
+	return inTime(effects)
+}
+
+// lease is an address in someone's hands. A container has one at most once.
+type lease struct{ addr, holder string }
+
+// replay follows the events and returns at which revision each lease began and ended.
+func replay(events []event) (leased, freed map[lease]int64, err error) {
+	leased, freed = map[lease]int64{}, map[lease]int64{}
+	holder, holds := map[string]string{}, map[string]string{}
+	for _, e := range events {
+		was := holder[e.Addr]
+		switch {
+		case e.Holder == "" && was == "":
+			return nil, nil, fmt.Errorf("revision %d: %s is freed and was free", e.Rev, e.Addr)
+		case e.Holder == "":
+			freed[lease{e.Addr, was}] = e.Rev
+			delete(holder, e.Addr)
+			delete(holds, was)
+		case was != "":
+			return nil, nil, fmt.Errorf("revision %d: %s is leased to %s while %s holds it", e.Rev, e.Addr, e.Holder, was)
+		case holds[e.Holder] != "":
+			return nil, nil, fmt.Errorf("revision %d: %s gets %s and holds %s", e.Rev, e.Holder, e.Addr, holds[e.Holder])
+		default:
+			leased[lease{e.Addr, e.Holder}] = e.Rev
+			holder[e.Addr], holds[e.Holder] = e.Holder, e.Addr
+		}
+	}
+	return leased, freed, nil
+}
+
+// inTime says whether the order of revisions agrees with that of time: what had
+// returned before another began has the lower revision. A hold that found an
+// older lease of its own took effect when that was made.
+func inTime(effects []op) error {
+	slices.SortStableFunc(effects, func(a, b op) int { return int(a.Rev - b.Rev) })
+	latest := int64(math.MinInt64) // beginning of any with a lower revision
+	for i, o := range effects {
+		if i > 0 && effects[i-1].Rev == o.Rev {
+			o.From = min(o.From, effects[i-1].From) // the first of them made it
+			effects[i].From = o.From
+		} else if o.To < latest {
+			return fmt.Errorf("%s of %s by %s has revision %d, but had returned before something with a lower one was begun", o.Kind, o.Addr, o.Container, o.Rev)
+		}
+		latest = max(latest, o.From)
+	}
+	return nil
+}
+
+// TestTheCheckerRejects plants what must not be into a history that is right.
+func TestTheCheckerRejects(t *testing.T) {
+	ops := []op{
+		{opBegin, "a", "", 0, 1, 0}, {opHeld, "a", "1", 10, 1, 2},
+		{opBegin, "b", "", 0, 1, 0}, {opHeld, "b", "2", 11, 1, 4},
+		{opFreed, "a", "1", 12, 5, 6},
+		{opBegin, "c", "", 0, 7, 0}, {opHeld, "c", "1", 13, 7, 8},
+		{opBegin, "d", "", 0, 7, 0}, {opLost, "d", "", 0, 7, 9},
+	}
+	events := []event{{10, "1", "a"}, {11, "2", "b"}, {12, "1", ""}, {13, "1", "c"}, {14, "3", "d"}}
+	require.NoError(t, check(ops, events))
+	require.NoError(t, check(ops, events[:4]), "what was lost may not have happened")
+	for name, c := range map[string]struct {
+		ops    []op
+		events []event
+		says   string
+	}{
+		"a double lease in etcd":      {ops, slices.Insert(slices.Clone(events), 2, event{11, "1", "d"}), "leased to d while a holds it"},
+		"two leases of one container": {ops, append(slices.Clone(events), event{15, "4", "c"}), "c gets 4 and holds 1"},
+		"a lease that is lost":        {ops, slices.Delete(slices.Clone(events), 1, 2), "b was told that it holds 2"},
+		"a double answer":             {append(slices.Clone(ops), op{opHeld, "d", "2", 11, 7, 9}), events, "d was told that it holds 2"},
+		"a free that did nothing":     {ops, slices.Delete(slices.Clone(events), 2, 4), "was told that it gave 1 back"},
+		"a lease that nobody asked":   {ops, append(slices.Clone(events), event{15, "5", "x"}), "never asked"},
+		"a free of the free":          {ops, append(slices.Clone(events), event{15, "5", ""}), "was free"},
+		"effects out of time":         {append(slices.Clone(ops), op{opBegin, "e", "", 0, 1, 0}, op{opHeld, "e", "9", 20, 2, 3}), append(slices.Clone(events), event{20, "9", "e"}), "had returned before"},
+	} {
+		t.Run(name, func(t *testing.T) { require.ErrorContains(t, check(c.ops, c.events), c.says) })
+	}
+}

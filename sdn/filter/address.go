@@ -59,8 +59,19 @@ func within32(f nft.Field, prefix netip.Prefix) literal {
 // one more changes no rule. A group that is gone is an empty set. Routers see
 // IPv4 alone.
 func (d *device) addressGroup(p place, ip, arp, ip6 nft.Field, g sdn.IPAddrGroupID) literal {
-	v4 := nft.Set{Key: nft.TypeIPv4, Name: d.name("g-"+short(g), "address group "+string(g))}
-	v6 := nft.Set{Key: nft.TypeIPv6, Name: d.name("g6-"+short(g), "IPv6 address group "+string(g))}
+	v4, v6 := d.name("g-"+short(g), "address group "+string(g)), d.name("g6-"+short(g), "IPv6 address group "+string(g))
+	if _, ok := d.table.Set(v4); !ok {
+		d.addressSets(v4, v6, g)
+	}
+	if !p.bridge {
+		return inSet(ip, v4)
+	}
+	return either(p.ip(inSet(ip, v4)), either(both(p.ether(etherARP), inSet(arp, v4)), both(p.ether(etherIPv6), inSet(ip6, v6))))
+}
+
+// addressSets makes the sets of a group's addresses; that of IPv6 on bridges.
+func (d *device) addressSets(name4, name6 string, g sdn.IPAddrGroupID) {
+	v4, v6 := nft.Set{Name: name4, Key: nft.TypeIPv4}, nft.Set{Name: name6, Key: nft.TypeIPv6}
 	for _, a := range d.view.AddrsInGroup(g) {
 		if a = a.Unmap().WithZone(""); a.Is4() {
 			v4.Elements = append(v4.Elements, nft.Element{Key: nft.Addr(a)})
@@ -69,12 +80,9 @@ func (d *device) addressGroup(p place, ip, arp, ip6 nft.Field, g sdn.IPAddrGroup
 		}
 	}
 	d.addSet(v4)
-	if !p.bridge {
-		return inSet(ip, v4.Name)
+	if d.table.Family == nft.Bridge {
+		d.addSet(v6)
 	}
-	d.addSet(v6)
-	return either(p.ip(inSet(ip, v4.Name)),
-		either(both(p.ether(etherARP), inSet(arp, v4.Name)), both(p.ether(etherIPv6), inSet(ip6, v6.Name))))
 }
 
 // protocol matches the IP protocol or, on a bridge, the operation of ARP.

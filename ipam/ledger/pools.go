@@ -53,7 +53,7 @@ func (c claim) taken() {
 
 func (c claim) giveUp() {
 	if c.placed {
-		c.giveUp()
+		c.of.giveUp(c.candidate)
 	}
 }
 
@@ -116,7 +116,7 @@ func (p *Pools) claims(ctx context.Context, pool string, w ipam.Wish) ([]claim, 
 
 func giveUp(claims []claim) {
 	for _, c := range claims {
-		c.of.giveUp(c.candidate)
+		c.giveUp()
 	}
 }
 
@@ -193,13 +193,14 @@ func (p *Pools) again(ctx context.Context, claims []claim, out []Out) error {
 			return heldBy(c.address, string(held[at].Value))
 		}
 		c.drop()
-		if err := c.of.learn(held, given, at < 0, c.place); err != nil {
-			return err
-		}
+		err := c.of.learn(held, given, at < 0, c.place)
 		if at >= 0 {
 			c.of.jump()
 		}
-		next, err := p.claim(ctx, c.of, netip.Addr{})
+		next := c
+		if err == nil {
+			next, err = p.claim(ctx, c.of, netip.Addr{})
+		}
 		if err != nil {
 			giveUp(append(slices.Clone(claims[:i]), claims[i+1:]...))
 			return err

@@ -94,12 +94,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"status", rec.status, "bytes", rec.bytes, "took", time.Since(start))
 }
 
-// trimSlash makes "/routers/" mean "/routers", as MidoNet's container does.
+// trimSlash makes "/routers/" mean "/routers", as MidoNet's container does. A
+// slash that is escaped is part of a name and stays.
 func trimSlash(r *http.Request) {
-	if len(r.URL.Path) > 1 {
-		r.URL.Path = strings.TrimRight(r.URL.Path, "/")
-		r.URL.RawPath = strings.TrimRight(r.URL.RawPath, "/")
-	}
+	escaped := r.URL.EscapedPath()
+	n := len(escaped) - len(strings.TrimRight(escaped, "/"))
+	r.URL.Path = r.URL.Path[:len(r.URL.Path)-n]
+	r.URL.RawPath = strings.TrimRight(r.URL.RawPath, "/")
 	if r.URL.Path == "" {
 		r.URL.Path = "/"
 	}

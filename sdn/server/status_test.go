@@ -287,3 +287,22 @@ func TestTenantsInPages(t *testing.T) {
 	require.Contains(t, r.errorBody(r.call("GET", "/routers?tenant_id=%zz", "", "Accept: */*"), 400), "query")
 	require.Equal(t, 200, r.call("GET", "/system_state", "{}", "Accept: "+vendor+"SystemState-v2+json").status)
 }
+
+func TestURIsInOtherSpellings(t *testing.T) {
+	r := newRaw(t)
+	router := r.create("/routers", "Router-v3+json", `{}`)
+	id := text(router["id"])
+	var encoded strings.Builder
+	for _, c := range []byte(id) {
+		fmt.Fprintf(&encoded, "%%%02x", c)
+	}
+	for _, path := range []string{id, strings.ToUpper(id), id + "/", encoded.String(), encoded.String() + "/"} {
+		require.Equal(t, router, r.get("/routers/"+path, "Router-v3+json"), path)
+	}
+	for _, path := range []string{"{" + id + "}", strings.ReplaceAll(id, "-", ""), "urn:uuid:" + id, id + "%20", id + "%2F", "%00", "..%2f" + id} {
+		require.Equal(t, 404, r.call("GET", "/routers/"+path, "", "Accept: */*").status, path)
+	}
+	require.Equal(t, "a/", r.get("/tenants/a%2F/", "Tenant-v2+json")["id"])
+	require.Equal(t, "a/b", r.get("/tenants/a%2Fb", "Tenant-v2+json")["id"])
+	require.Equal(t, r.URL+"/tenants/a%2Fb", r.get("/tenants/a%2fb", "Tenant-v2+json")["uri"])
+}

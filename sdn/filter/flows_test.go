@@ -2,10 +2,13 @@ package filter_test
 
 import (
 	"testing"
+	"time"
 
+	"github.com/google/nftables"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/filter"
 )
 
 // onlyAnswers lets b open flows to a, and a answer; a opens none.
@@ -72,6 +75,55 @@ func TestReturnFlowOnABridge(t *testing.T) {
 			l.apply(nil) // forgets the flows
 			runBridge(t, l, bridgeTopology(onlyAnswers(), nil), c.steps...)
 		})
+	}
+}
+
+// held are the elements of a set of the bridge's table, and how long the kernel
+// keeps each after its last packet.
+func (l *lab) held(set string) []time.Duration {
+	l.t.Helper()
+	c, err := nftables.New(nftables.WithNetNSFd(int(l.router)))
+	require.NoError(l.t, err)
+	table := &nftables.Table{Family: nftables.TableFamilyBridge, Name: filter.TablePrefix("test") + "bridge-" + string(bridgeID(1))}
+	s, err := c.GetSetByName(table, set)
+	require.NoError(l.t, err)
+	elements, err := c.GetSetElements(s)
+	require.NoError(l.t, err)
+	out := []time.Duration{}
+	for _, e := range elements {
+		out = append(out, e.Timeout)
+	}
+	return out
+}
+
+// A connection of TCP is known for long once it is answered, and no longer than
+// other flows once a side ends it; one that is never answered never is.
+func TestHowLongFlowsAreKnown(t *testing.T) {
+	l := newBridgeLab(t)
+	runBridge(t, l, bridgeTopology(onlyAnswers(), nil))
+	const day = 24 * time.Hour
+	syn := tcpSYN("10.1.0.12", "10.1.0.11", 4002, 80)
+	for i, s := range []struct {
+		from               string
+		p                  packet
+		connections, flows []time.Duration
+	}{
+		{"b", udpPacket("10.1.0.12", "10.1.0.11", 4001, 53), nil, []time.Duration{3 * time.Minute}},
+		{"b", echo("10.1.0.12", "10.1.0.11", 7), nil, []time.Duration{30 * time.Second, 3 * time.Minute}},
+		{"b", syn, nil, []time.Duration{30 * time.Second, 2 * time.Minute, 3 * time.Minute}},
+		{"b", tcpFlags(syn, ackFlag), nil, []time.Duration{30 * time.Second, 2 * time.Minute, 3 * time.Minute}},
+		{"a", back(syn, synFlag|ackFlag), []time.Duration{5 * day}, nil},
+		{"b", tcpFlags(syn, ackFlag), []time.Duration{5 * day}, nil},
+		{"b", tcpFlags(syn, ackFlag|finFlag), nil, nil},
+		{"a", back(syn, ackFlag), nil, []time.Duration{30 * time.Second, 2 * time.Minute, 3 * time.Minute}},
+		{"a", back(syn, synFlag|ackFlag), []time.Duration{5 * day}, nil},
+		{"a", back(syn, rstFlag), nil, nil},
+	} {
+		require.NotEmpty(t, text(l.send(s.from, s.p)), "step %d", i+1)
+		require.ElementsMatch(t, s.connections, l.held("connections"), "step %d", i+1)
+		if s.flows != nil {
+			require.ElementsMatch(t, s.flows, l.held("flows"), "step %d", i+1)
+		}
 	}
 }
 

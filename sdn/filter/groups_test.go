@@ -67,6 +67,39 @@ func TestMembersOfGroupsAreElementsOnly(t *testing.T) {
 	}
 }
 
+// To the kernel a member more is one message, however many rules name the group.
+func TestAMemberMoreIsOneMessage(t *testing.T) {
+	l := newLab(t)
+	top := labTopology(append(groupRules(), groupRules()...), groupRules())
+	for n := range 1000 {
+		top.addrGroups[addrGroupID(1)] = append(top.addrGroups[addrGroupID(1)], netip.AddrFrom4([4]byte{10, 9, byte(n >> 8), byte(n)}))
+	}
+	l.apply(translate(t, top))
+	for _, c := range []struct {
+		name     string
+		change   func()
+		messages int
+	}{
+		{"one more", func() {
+			top.addrGroups[addrGroupID(1)] = append(top.addrGroups[addrGroupID(1)], addr("10.8.0.1"))
+		}, 1},
+		{"one less", func() { top.addrGroups[addrGroupID(1)] = top.addrGroups[addrGroupID(1)][1:] }, 1},
+		{"a port, of which rules ask in two ways", func() { top.portGroups[portGroupID(1)] = []sdn.PortID{pods} }, 2},
+		{"of a group that no rule names", func() { top.addrGroups[addrGroupID(2)] = []netip.Addr{addr("10.8.0.2")} }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l.t = t
+			have, err := l.nft.Tables(t.Context(), "moat/")
+			require.NoError(t, err)
+			c.change()
+			n, err := l.nft.Apply(t.Context(), have, translate(t, top))
+			require.NoError(t, err)
+			require.Equal(t, c.messages, n)
+			l.apply(translate(t, top))
+		})
+	}
+}
+
 func TestGroupsOnARouter(t *testing.T) {
 	l := newLab(t)
 	fromPods, fromThird := udpPacket("10.1.0.5", "10.2.0.9", 2001, 53), udpPacket("10.3.0.7", "10.2.0.9", 2002, 53)

@@ -47,15 +47,19 @@ func readConfList(t *testing.T, path string) {
 	require.Contains(t, []string{"1.0.0", "1.1.0"}, list.CNIVersion)
 	ours := 0
 	for _, plugin := range list.Plugins {
-		if plugin.Network.Type != "moat-cni" {
-			continue
-		}
-		ours++
 		var entry map[string]any
 		require.NoError(t, json.Unmarshal(plugin.Bytes, &entry))
 		entry["name"], entry["cniVersion"] = list.Name, list.CNIVersion
 		raw, err := json.Marshal(entry)
 		require.NoError(t, err)
+		if plugin.Network.IPAM.Type == "moat-ipam" {
+			ours++
+			require.NoError(t, agent.CheckIPAM(raw))
+		}
+		if plugin.Network.Type != "moat-cni" {
+			continue
+		}
+		ours++
 		c, err := agent.ParseConfig(raw)
 		require.NoError(t, err)
 		require.Equal(t, c.Standalone, c.Credentials != "", "standalone mode needs credentials, the daemon none")

@@ -45,6 +45,13 @@ type ipamCall struct {
 	args    map[string]string
 }
 
+// CheckIPAM says what is wrong with a network configuration that has moat-ipam
+// make its addresses.
+func CheckIPAM(b []byte) error {
+	_, err := parseIPAM(b, "")
+	return err
+}
+
 // parseIPAM reads the configuration of an IPAM call. Keys outside the section
 // are the main plugin's.
 func parseIPAM(b []byte, args string) (ipamCall, error) {

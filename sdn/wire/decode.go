@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/moatnet/moat/sdn"
 )
@@ -20,6 +21,9 @@ func Decode(data []byte, v any) error {
 	trimmed := bytes.TrimLeft(data, " \t\r\n")
 	if len(trimmed) == 0 || trimmed[0] != '{' {
 		return fmt.Errorf("the body is not a JSON object: %w", sdn.ErrInvalid)
+	}
+	if !utf8.Valid(trimmed) {
+		return fmt.Errorf("the body is not UTF-8: %w", sdn.ErrInvalid)
 	}
 	if deeper(trimmed, MaxDepth) {
 		return fmt.Errorf("the JSON of the body nests more than %d levels: %w", MaxDepth, sdn.ErrInvalid)

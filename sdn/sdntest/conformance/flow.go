@@ -19,8 +19,8 @@ type Flow struct {
 	Run     func(*Wire)
 }
 
-// Flows are those of MidoNet's Python client, of goodrain's midonet-cni and of
-// midonet-kubernetes.
+// Flows are those of MidoNet's Python client, of goodrain's midonet-cni, of
+// midonet-kubernetes, and of clients that mean no good.
 func Flows() []Flow {
 	return []Flow{
 		{Name: "python-midonetclient", Only: []wire.Release{wire.V5}, Run: func(w *Wire) { newPython(w).walk() }},
@@ -28,6 +28,9 @@ func Flows() []Flow {
 		{Name: "midonet-cni with its types of 1.x", Only: []wire.Release{wire.V1}, Run: func(w *Wire) { newAncestor(w, true).run() }},
 		{Name: "midonet-cni of 1.x against 5.x", Only: []wire.Release{wire.V5}, Differs: "of 5.x refuses the types of 1.x",
 			Run: func(w *Wire) { newAncestor(w, true).run() }},
+		{Name: "bodies that are spoiled", Differs: "has other limits", Run: badInput},
+		{Name: "clients that are slow", Differs: "has other limits", Run: slowClients},
+		{Name: "requests that are broken", Differs: "has other limits", Run: brokenRequests},
 		{Name: "midonet-kubernetes", Only: []wire.Release{wire.V5}, Run: func(w *Wire) { newKubernetes(w).run() }},
 	}
 }

@@ -57,7 +57,7 @@ func (k keeper) router(ctx context.Context, want sdn.Router) error {
 		return op("read "+what, err)
 	}
 	update, err := compare(what,
-		field{"tenantId", have.TenantID, want.TenantID, false},
+		field{"tenantId", have.TenantID, want.TenantID, have.TenantID == ""},
 		field{"name", have.Name, want.Name, true},
 		field{"adminStateUp", have.AdminStateUp, want.AdminStateUp, true},
 		field{"inboundFilterId", have.InboundFilter, want.InboundFilter, true},
@@ -65,7 +65,7 @@ func (k keeper) router(ctx context.Context, want sdn.Router) error {
 	if err != nil || !update {
 		return err
 	}
-	want.ASNumber = have.ASNumber
+	want.ASNumber, want.LocalRedirect, want.Forward = have.ASNumber, have.LocalRedirect, have.Forward
 	return op("update "+what, k.api.UpdateRouter(ctx, want))
 }
 

@@ -19,6 +19,10 @@ type base struct {
 	layout providerLayout
 }
 
+// providerTenant owns the provider router, as MidoNet 1.9 wants every router to
+// have a tenant. No tenant of Moat's can have the name.
+const providerTenant sdn.TenantID = "moat.provider"
+
 // providerLayout is the provider router with its uplink.
 type providerLayout struct {
 	Zone   sdn.TunnelZone
@@ -51,7 +55,7 @@ func (m *Manager) newBase(plan ipam.Installation) (*base, error) {
 		gateway, asked = up.Gateway, netip.Addr{}
 		port.Interface, port.Address = up.Interface, up.Address
 	}
-	router := sdn.Router{ID: id[sdn.RouterID](n, roleProvider), Name: "moat provider", AdminStateUp: true}
+	router := sdn.Router{ID: id[sdn.RouterID](n, roleProvider), TenantID: providerTenant, Name: "moat provider", AdminStateUp: true}
 	port.Device = sdn.DeviceID(router.ID)
 	l := providerLayout{
 		Zone:   sdn.TunnelZone{ID: id[sdn.TunnelZoneID](n, roleTunnelZone), Name: "moat " + plan.Name, Type: "vxlan"},

@@ -250,6 +250,22 @@ func TestDeadlineOfTheCallerHolds(t *testing.T) {
 	require.Less(t, time.Since(start), 5*time.Second)
 }
 
+func TestCancelledWriteIsWaitedFor(t *testing.T) {
+	e := sdntest.Start(t)
+	c := e.Client(t)
+	_, err := c.Hosts(t.Context())
+	require.NoError(t, err)
+	e.Inject(sdntest.Fault{Method: "POST", Path: "/routers", Effect: sdntest.Delay, Latency: 100 * time.Millisecond})
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	made, err := c.CreateRouter(ctx, sdn.Router{Name: "r"})
+	require.NoError(t, err, "it was done, and the caller knows")
+	require.NoError(t, c.DeleteRouter(t.Context(), made.ID))
+	list, err := e.API.Routers(t.Context(), "")
+	require.NoError(t, err)
+	require.Empty(t, list, "it does not come after the delete")
+}
+
 func TestTokensAndPasswordsAreNotLogged(t *testing.T) {
 	e := sdntest.Start(t)
 	var log syncBuffer

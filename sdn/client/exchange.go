@@ -229,6 +229,14 @@ func (q request) data(r wire.Release, media string) ([]byte, error) {
 // exchange performs one HTTP request. Its error is the transport's, or that of
 // an answer that is cut or too large.
 func (c *Client) exchange(ctx context.Context, e *endpoint, q request, url string, header http.Header, token string, data []byte) (reply, error) {
+	if q.method != http.MethodGet {
+		if err := ctx.Err(); err != nil {
+			return reply{}, err
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = lingering(ctx)
+		defer cancel()
+	}
 	r := c.http.R().SetContext(ctx)
 	r.Header = header.Clone()
 	if token != "" {

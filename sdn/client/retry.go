@@ -37,6 +37,27 @@ func capped(ctx context.Context, d time.Duration) time.Duration {
 	return d
 }
 
+// linger is how long a write that is under way is waited for when its caller
+// gives up. A server that has it would carry it out all the same, maybe after
+// what the caller does next to take it back.
+const linger = time.Second
+
+// lingering is ctx for such a write: its deadline is kept, its cancellation
+// comes later.
+func lingering(ctx context.Context) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if deadline, ok := ctx.Deadline(); ok {
+		cancel()
+		later, cancel = context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	}
+	stop := context.AfterFunc(ctx, func() {
+		if sleep(later, linger) {
+			cancel()
+		}
+	})
+	return later, func() { stop(); cancel() }
+}
+
 // sleep waits and reports whether there is time left afterwards.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)

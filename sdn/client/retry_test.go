@@ -57,3 +57,25 @@ func TestRestsGrowAndEnd(t *testing.T) {
 	e.down(10 * time.Second)
 	require.Greater(t, time.Until(e.rest()), 9*time.Second, "as the server asked")
 }
+
+func TestWritesOutliveTheirCallersCancellationAndNotTheirDeadline(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	later, end := lingering(ctx)
+	defer end()
+	cancel()
+	require.NoError(t, later.Err())
+	select {
+	case <-later.Done():
+	case <-time.After(10 * linger):
+	}
+	require.ErrorIs(t, later.Err(), context.Canceled, "not for ever")
+
+	ctx, cancel = context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	later, end = lingering(ctx)
+	defer end()
+	start := time.Now()
+	<-later.Done()
+	require.ErrorIs(t, later.Err(), context.DeadlineExceeded)
+	require.Less(t, time.Since(start), linger)
+}

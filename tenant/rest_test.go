@@ -1,0 +1,184 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/client"
+	"github.com/moatnet/moat/sdn/sdntest"
+	dialect "github.com/moatnet/moat/sdn/wire"
+)
+
+// restWorld is a world whose topology an endpoint of a release serves, with the
+// provider router in it.
+type restWorld struct {
+	*world
+	endpoint *sdntest.Endpoint
+	direct   *Manager // has the topology in process
+	before   []string // the objects without a tenant
+}
+
+func newRESTWorld(t *testing.T, release dialect.Release) restWorld {
+	w := newWorld(t)
+	e := sdntest.Start(t, sdntest.WithAPI(w.topo), sdntest.WithRelease(release))
+	r := restWorld{world: w, endpoint: e, direct: w.manager(t)}
+	_, err := r.direct.EnsureProvider(t.Context())
+	require.NoError(t, err)
+	r.before = w.everything(t)
+	return r
+}
+
+// agent is a manager whose SDN is a client of the endpoint.
+func (w restWorld) agent(t *testing.T) (*Manager, *client.Client) {
+	c, err := client.New(client.Options{
+		Endpoints: []string{w.endpoint.URL}, User: sdntest.User, Password: sdntest.Password, Timeout: 500 * time.Millisecond})
+	require.NoError(t, err)
+	return w.manager(t, func(o *Options) { o.API = c }), c
+}
+
+// restFault is a way in which a call, or all from one on, go wrong.
+type restFault struct {
+	sdntest.Fault
+	repaired bool // the client gets over it
+}
+
+func restFaults() map[string]restFault {
+	all := map[string]restFault{
+		"reset before": {sdntest.Fault{Effect: sdntest.ResetBefore, Times: 1}, true},
+		"reset after":  {sdntest.Fault{Effect: sdntest.ResetAfter, Times: 1}, true},
+		"truncated":    {sdntest.Fault{Effect: sdntest.Truncate, Times: 1}, true},
+		"wrong type":   {sdntest.Fault{Effect: sdntest.Retype, Times: 1, Body: "<html>welcome</html>"}, true},
+		"hangs":        {sdntest.Fault{Effect: sdntest.Hang, Times: 1}, true},
+		"overloaded": {sdntest.Fault{Effect: sdntest.Answer, Status: http.StatusServiceUnavailable, Times: 1,
+			Header: http.Header{"Retry-After": {"0"}}}, true},
+		"answers lost":  {sdntest.Fault{Effect: sdntest.ResetAfter, Times: 8}, false},
+		"away for good": {sdntest.Fault{Effect: sdntest.ResetBefore}, false},
+	}
+	for _, status := range []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusInternalServerError} {
+		all[http.StatusText(status)] = restFault{sdntest.Fault{Effect: sdntest.Answer, Status: status, Times: 1}, false}
+	}
+	return all
+}
+
+// TestBootstrapOverRESTEndsDoneOrUndone sets up a tenant with its first pod by
+// way of the API of either release, with each call of it going wrong in each
+// way.
+func TestBootstrapOverRESTEndsDoneOrUndone(t *testing.T) {
+	for _, release := range []dialect.Release{dialect.V5, dialect.V1} {
+		t.Run(release.Version(), func(t *testing.T) {
+			good := newRESTWorld(t, release).bootstrap(t, sdntest.Fault{Effect: sdntest.Delay}, 0)
+			require.NoError(t, good.err)
+			require.Greater(t, good.calls, 20)
+			for name, fault := range restFaults() {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					atEachCall(t, release, fault, good)
+				})
+			}
+		})
+	}
+}
+
+func atEachCall(t *testing.T, release dialect.Release, fault restFault, good ending) {
+	var hits, undone atomic.Int64
+	const workers = 6 // most of a fault is waiting
+	var g errgroup.Group
+	for first := range workers {
+		w := newRESTWorld(t, release)
+		g.Go(func() error {
+			for k := first; k < good.calls; k += workers {
+				f := fault.Fault
+				f.Skip = k
+				end := w.bootstrap(t, f, good.objects)
+				hits.Add(int64(end.hits))
+				if end.err != nil {
+					undone.Add(1)
+				}
+				if err := end.check(k); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, g.Wait())
+	require.GreaterOrEqual(t, int(hits.Load()), good.calls-3, "the fault was met")
+	if fault.repaired {
+		require.Zero(t, undone.Load(), "attaches failed")
+	}
+	if fault.Status == http.StatusInternalServerError || fault.Times == 0 {
+		require.NotZero(t, undone.Load(), "no attach failed")
+	}
+}
+
+// ending is how a bootstrap ended, before and after the fault was healed.
+type ending struct {
+	calls, hits int
+	objects     int   // of the tenant with its pod
+	err         error // of the attach under the fault
+	wrong       []error
+}
+
+func (e ending) check(k int) error {
+	if len(e.wrong) == 0 {
+		return nil
+	}
+	return fmt.Errorf("call %d, attach: %w; then: %w", k, e.err, errors.Join(e.wrong...))
+}
+
+// bootstrap makes a tenant with a pod under a fault and looks at what is left:
+// everything, or no pod. After the fault the next attach completes the tenant,
+// and nothing stays of it when it is deleted.
+func (w restWorld) bootstrap(t *testing.T, f sdntest.Fault, objects int) (end ending) {
+	ctx := context.WithoutCancel(t.Context())
+	m, c := w.agent(t)
+	defer c.Close()
+	calls := len(w.endpoint.Calls())
+	w.endpoint.Inject(f)
+	_, end.err = m.Attach(ctx, request(t, "blue", "c1"))
+	end.calls, end.hits = len(w.endpoint.Calls())-calls, w.endpoint.Heal()
+	expect := func(ok bool, format string, args ...any) {
+		if !ok {
+			end.wrong = append(end.wrong, fmt.Errorf(format, args...))
+		}
+	}
+	if end.err != nil {
+		expect(m.Finish(ctx) == nil, "what was to be detached is not")
+		leases := w.leases(t)
+		expect(len(leases) == 0, "a failed attach leaves %d leases", len(leases))
+		expect(len(w.pods.pairs) == 0, "a failed attach leaves %d pairs", len(w.pods.pairs))
+		expect(w.boundPorts(t) == 0, "a failed attach leaves the pod's port")
+		_, err := w.manager(t).Attach(ctx, request(t, "blue", "c1"))
+		expect(err == nil, "the next attach: %v", err)
+	}
+	end.objects = len(w.everything(t)) - len(w.before)
+	expect(end.objects == objects || objects == 0, "the tenant has %d objects, not %d", end.objects, objects)
+	expect(len(w.leases(t)) == 1 && w.boundPorts(t) == 1, "the pod is not complete")
+	expect(w.direct.Detach(ctx, attachment("c1")) == nil, "detach")
+	expect(w.direct.DeleteTenant(ctx, "blue", false) == nil, "delete the tenant")
+	after := w.everything(t)
+	expect(slices.Equal(after, w.before), "after the tenant is deleted there is %v, not %v", after, w.before)
+	return end
+}
+
+// boundPorts counts the ports that are bound to the host.
+func (w restWorld) boundPorts(t *testing.T) (n int) {
+	ports, err := w.topo.Ports(context.WithoutCancel(t.Context()), "")
+	require.NoError(t, err)
+	for _, p := range ports {
+		if p.Host == w.host && p.Kind == sdn.BridgePort {
+			n++
+		}
+	}
+	return n
+}

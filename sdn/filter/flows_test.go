@@ -176,6 +176,9 @@ func TestFlowsStayWhenRulesChange(t *testing.T) {
 	n, err := l.nft.Apply(t.Context(), have, translate(t, changed))
 	require.NoError(t, err)
 	require.Zero(t, n)
+
+	runBridge(t, l, bridgeTopology([]sdn.Rule{when(sdn.Condition{Src: prefix("10.9.0.0/16")}, drop())}, nil), sends("a", answer, "at b: "+answer.String()))
+	runBridge(t, l, changed, sends("a", answer), sends("b", question, "at a: "+question.String()), sends("a", answer, "at b: "+answer.String()))
 }
 
 func TestDownPortThatTheBridgeItselfPlays(t *testing.T) {

@@ -121,6 +121,7 @@ func TestBadBodies(t *testing.T) {
 	}{
 		"empty":               {"/routers", "Router-v3+json", ``, "not a JSON object", 400},
 		"null":                {"/routers", "Router-v3+json", `null`, "not a JSON object", 400},
+		"no UTF-8":            {"/routers", "Router-v3+json", "{\"name\":\"\xff\"}", "not UTF-8", 400},
 		"list":                {"/routers", "Router-v3+json", `[{}]`, "not a JSON object", 400},
 		"cut":                 {"/routers", "Router-v3+json", `{"name":"r"`, "cannot be read", 400},
 		"more":                {"/routers", "Router-v3+json", `{}{}`, "cannot be read", 400},

@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"net"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/filter"
+	"github.com/moatnet/moat/sdn/nft"
 )
 
 // onlyAnswers lets b open flows to a, and a answer; a opens none.
@@ -160,6 +162,34 @@ func TestTheRoutersAnswersAreReturnFlow(t *testing.T) {
 	l := newBridgeLab(t)
 	top := bridgeTopology(nil, []sdn.Rule{when(sdn.Condition{MatchReturnFlow: true}, accept()), when(sdn.Condition{InPorts: []sdn.PortID{bridgeOwn}, DLType: number(0x0800)}, drop())})
 	runBridge(t, l, top, sends("a", echo("10.1.0.11", "10.1.0.1", 7), "at a: icmp 0/0 id 7 10.1.0.1 > 10.1.0.11"))
+}
+
+// What the router forwards to the bridge is a flow like others; its marks mean
+// nothing but that it made a packet itself.
+func TestFlowsFromTheRouter(t *testing.T) {
+	l := newBridgeLab(t)
+	l.sysctl("net/ipv4/ip_forward", "1")
+	l.sysctl("net/ipv4/conf/all/send_redirects", "0")
+	l.sysctl("net/ipv4/conf/"+sdn.InterfaceName(bridgeID(1))+"/send_redirects", "0")
+	l.sysctl("net/ipv4/conf/all/rp_filter", "0")
+	top := bridgeTopology(nil, []sdn.Rule{when(sdn.Condition{MatchReturnFlow: true}, accept()), when(sdn.Condition{InPorts: []sdn.PortID{bridgeOwn}, DLType: number(0x0800)}, drop())})
+	question := udpPacket("10.1.0.12", "10.1.0.11", 4001, 53)
+	by := func(mark uint32) []nft.Table {
+		router := nft.Table{Family: nft.IP, Name: filter.TablePrefix("test") + "router", Chains: []nft.Chain{{
+			Name: "marks", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Forward, Policy: nft.PolicyAccept}, Rules: []nft.Rule{nft.NewRule(nft.SetMark{Value: mark})}}}}
+		return append(translate(t, top), router)
+	}
+	through := func(p packet) []string { return text(l.sendFrames(net.HardwareAddr{2, 0, 0, 0, 0, 1}, nil, p)) }
+	arrives := []string{"at b: " + question.answer().String()}
+	for mark, want := range map[uint32][]string{0: {}, 1: {}, 0x3fffffff: {}, 0x40000000: arrives, 0x40000001: arrives} {
+		l.apply(nil)
+		l.apply(by(mark))
+		require.Equal(t, want, through(question.answer()), "mark %#x", mark)
+	}
+	l.apply(nil)
+	l.apply(by(0))
+	require.NotEmpty(t, text(l.send("b", question)))
+	require.Equal(t, arrives, through(question.answer()))
 }
 
 // What the kernel learned stays when rules change, and is no part of what is

@@ -2,6 +2,8 @@ package filter_test
 
 import (
 	"encoding/binary"
+	"net"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +16,13 @@ import (
 // which all but the ID is priority, and returns what arrived.
 func (l *lab) sendTagged(tag uint16, ps ...packet) map[string][]packet {
 	l.t.Helper()
+	return l.sendFrames(memberMAC(2), binary.BigEndian.AppendUint16([]byte{0x81, 0x00}, tag), ps...)
+}
+
+// sendFrames sends packets from a to a MAC, with a tag or none, and returns what
+// arrived.
+func (l *lab) sendFrames(to net.HardwareAddr, tag []byte, ps ...packet) map[string][]packet {
+	l.t.Helper()
 	do(l.t, l.hosts["a"].ns, func() error {
 		s, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
@@ -22,12 +31,9 @@ func (l *lab) sendTagged(tag uint16, ps ...packet) map[string][]packet {
 		defer func() { _ = unix.Close(s) }()
 		port, err := portIndex(s)
 		for _, p := range ps {
-			frame := append(append([]byte{}, memberMAC(2)...), memberMAC(1)...)
-			frame = binary.BigEndian.AppendUint16(frame, 0x8100)
-			frame = binary.BigEndian.AppendUint16(frame, tag)
-			frame = binary.BigEndian.AppendUint16(frame, 0x0800)
+			frame := slices.Concat(to, memberMAC(1), tag, []byte{0x08, 0x00}, p.bytes())
 			if err == nil {
-				err = unix.Sendto(s, append(frame, p.bytes()...), 0, &unix.SockaddrLinklayer{Ifindex: port, Halen: 6})
+				err = unix.Sendto(s, frame, 0, &unix.SockaddrLinklayer{Ifindex: port, Halen: 6})
 			}
 		}
 		return err

@@ -43,11 +43,31 @@ func (s *sdnPart) openREST(c config.Config) error {
 // authenticator knows the built-in admin, the users of the file, and those of
 // Keystone where there is one.
 func (s *sdnPart) authenticator(c config.Config) (access.Authenticator, error) {
-	return auth.OpenUsers(c.Users.File, auth.Options{
+	users, err := auth.OpenUsers(c.Users.File, auth.Options{
 		TTL:    c.Users.TokenLifetime,
 		Admin:  auth.NewPasswordAuth(config.BuiltinUser, s.password, c.Users.TokenLifetime),
 		Logger: s.log,
 	})
+	if err != nil || c.Keystone.URL == "" {
+		return users, err
+	}
+	k := c.Keystone
+	o := auth.KeystoneOptions{
+		URL: k.URL, Username: k.Username, Project: k.Project, DefaultProject: k.DefaultProject, Domain: k.Domain,
+		TenantByName: k.TenantByName, AdminRole: k.AdminRole, TenantAdminRole: k.TenantAdminRole, TenantUserRole: k.TenantUserRole,
+		Logger: s.log,
+	}
+	if o.Password, err = readSecret(k.PasswordFile); err != nil {
+		return nil, fmt.Errorf("keystone.passwordFile: %w", err)
+	}
+	if k.CAFile != "" {
+		pool, err := readCAs(k.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("keystone.caFile: %w", err)
+		}
+		o.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return auth.NewBeside(users, auth.NewKeystone(o)), nil
 }
 
 // serveREST serves the API until ctx ends, and closes the listener.

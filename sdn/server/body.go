@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/moatnet/moat/sdn"
 )
@@ -18,7 +17,6 @@ const maxBody = 1 << 20
 
 var (
 	errTooLarge = fmt.Errorf("the body is larger than %d bytes: %w", maxBody, sdn.ErrInvalid)
-	errNoText   = fmt.Errorf("the body is not UTF-8: %w", sdn.ErrInvalid)
 	errEncoding = fmt.Errorf("the only content encoding taken is gzip: %w", sdn.ErrInvalid)
 )
 
@@ -42,9 +40,6 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	if len(data) > maxBody {
 		return nil, errTooLarge
-	}
-	if !utf8.Valid(data) {
-		return nil, errNoText
 	}
 	return data, nil
 }

@@ -67,6 +67,7 @@ func (e *Engine) Close() error {
 	e.timers.stop()
 	for _, s := range e.all() {
 		s.apply.Lock()
+		s.silenceAll()
 		s.leave()
 		s.apply.Unlock()
 	}

@@ -61,6 +61,9 @@ type Space interface {
 	// of messages that it took.
 	SetTables(ctx context.Context, have, want []nft.Table) (int, error)
 
+	// DHCPSocket hears the clients of the bridge with that index.
+	DHCPSocket(bridge int) (DHCPSocket, error)
+
 	// ForeignForward lists the base chains of others at the forward hook that
 	// drop by policy, or that hold rules with the stamp.
 	ForeignForward(stamp string) ([]ForeignChain, error)

@@ -119,7 +119,7 @@ func (j *job) run(observe bool) error {
 	if err := j.enter(observe); err != nil {
 		return err
 	}
-	steps := []func() error{j.sysctls, j.dropLinks, j.tables, j.admit, j.makeLinks, j.sysctls, j.setLinks, j.addresses, j.routing, j.neighbours}
+	steps := []func() error{j.sysctls, j.dropLinks, j.tables, j.admit, j.makeLinks, j.sysctls, j.setLinks, j.addresses, j.routing, j.neighbours, j.dhcp}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			j.confirm(err)

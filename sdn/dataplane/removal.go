@@ -32,6 +32,7 @@ func (j *job) remove() error {
 	if err := j.releaseGuests(); err != nil {
 		return err
 	}
+	s.silenceAll()
 	s.leave()
 	if err := j.kernel.RemoveNamespace(s.name); err != nil {
 		return err
@@ -43,6 +44,7 @@ func (j *job) remove() error {
 
 // forget drops the memory of a namespace and of the ports that were in it.
 func (j *job) forget() {
+	j.space.silenceAll()
 	j.space.leave()
 	j.confirmOnly(nil)
 	for name := range j.space.wanted {

@@ -24,6 +24,8 @@ type space struct {
 	leaving map[string]time.Time  // interfaces of ports that were deleted, since when
 	orphans map[string]time.Time  // stamped interfaces that no plan wanted, since when
 
+	responders map[string]*responder // by the interface of their bridge
+
 	mu       sync.Mutex
 	commits  int                   // transactions of nftables that the kernel has yet to announce
 	active   map[sdn.PortID]bool   // bound ports that are reported active
@@ -43,7 +45,8 @@ type space struct {
 func newSpace(name string) *space {
 	return &space{
 		name: name, fixed: name != "", suspects: make(map[string]bool), leaving: make(map[string]time.Time), orphans: make(map[string]time.Time),
-		watched: make(map[string]rtnl.Link), met: make(map[string]sighting), ended: make(map[string]int), bound: make(map[string]sdn.PortID),
+		responders: make(map[string]*responder),
+		watched:    make(map[string]rtnl.Link), met: make(map[string]sighting), ended: make(map[string]int), bound: make(map[string]sdn.PortID),
 	}
 }
 

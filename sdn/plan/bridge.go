@@ -31,6 +31,7 @@ func Bridge(v sdn.View, c Config, id sdn.BridgeID) (Namespace, error) {
 		return Namespace{}, fmt.Errorf("plan bridge %s: %w", id, err)
 	}
 	n.Tables = tables
+	n.addDHCP(v, c, b)
 	n.Sort()
 	return n, nil
 }

@@ -22,6 +22,7 @@ type Namespace struct {
 	Neighbours []Neighbour
 	Stations   []Station
 	Tables     []nft.Table
+	DHCP       []DHCPServer
 
 	// Unrealised says, for a reader, which objects were left out and why.
 	Unrealised []string
@@ -133,6 +134,15 @@ type Station struct {
 	MAC string
 }
 
+// DHCPServer is what is answered on a bridge. No kernel object stands for it.
+type DHCPServer struct {
+	Dev     string // the bridge's interface
+	MAC     string
+	MTU     int // bytes; of subnets that name none
+	Subnets []sdn.DHCPSubnet
+	Hosts   []sdn.DHCPHost
+}
+
 // Link returns the link of that name.
 func (n Namespace) Link(name string) (Link, bool) {
 	for _, l := range n.Links {
@@ -171,6 +181,7 @@ func (n *Namespace) Sort() {
 	slices.SortFunc(n.Tables, func(a, b nft.Table) int {
 		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Name, b.Name))
 	})
+	slices.SortFunc(n.DHCP, func(a, b DHCPServer) int { return cmp.Compare(a.Dev, b.Dev) })
 	slices.Sort(n.Unrealised)
 }
 
@@ -184,5 +195,6 @@ func (n *Namespace) add(o Namespace) {
 	n.Neighbours = append(n.Neighbours, o.Neighbours...)
 	n.Stations = append(n.Stations, o.Stations...)
 	n.Tables = append(n.Tables, o.Tables...)
+	n.DHCP = append(n.DHCP, o.DHCP...)
 	n.Unrealised = append(n.Unrealised, o.Unrealised...)
 }

@@ -40,6 +40,11 @@ func (n Namespace) String() string {
 	if len(n.Tables) > 0 {
 		p.line("%snft -f - <<EOF\n%sEOF", p.in, nft.Print(n.Tables))
 	}
+	for _, d := range n.DHCP {
+		for _, h := range d.Hosts {
+			p.line("# DHCP on %s: %s of %s is given %s", d.Dev, h.MAC, h.Subnet, h.Addr)
+		}
+	}
 	for _, u := range n.Unrealised {
 		p.line("# not realised: %s", u)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/dhcp"
 	"github.com/moatnet/moat/sdn/plan"
 	"github.com/moatnet/moat/sdn/topology"
 	"github.com/moatnet/moat/tenant"
@@ -70,6 +71,20 @@ func (g guarded) AddIP4MAC(ctx context.Context, m sdn.IP4MAC) error {
 		return err
 	}
 	return g.API.AddIP4MAC(ctx, m)
+}
+
+func (g guarded) CreateDHCPHost(ctx context.Context, h sdn.DHCPHost) error {
+	if err := dhcp.CheckHost(h); err != nil {
+		return err
+	}
+	return g.API.CreateDHCPHost(ctx, h)
+}
+
+func (g guarded) UpdateDHCPHost(ctx context.Context, mac string, h sdn.DHCPHost) error {
+	if err := dhcp.CheckHost(h); err != nil {
+		return err
+	}
+	return g.API.UpdateDHCPHost(ctx, mac, h)
 }
 
 // riding lets ports of a topology in the ledger's own etcd be created by the

@@ -38,6 +38,14 @@ func TestWhatNoKernelCanDoIsNotStored(t *testing.T) {
 
 	require.ErrorIs(t, api.AddMACPort(ctx, sdn.MACPort{Bridge: b.ID, MAC: "ff:ff:ff:ff:ff:ff", Port: p.ID}), sdn.ErrUnsupported)
 	require.ErrorIs(t, api.AddIP4MAC(ctx, sdn.IP4MAC{Bridge: b.ID, Addr: netip.MustParseAddr("224.0.0.1"), MAC: "02:00:00:00:00:01"}), sdn.ErrUnsupported)
+	subnet := sdn.DHCPSubnet{Bridge: b.ID, Prefix: netip.MustParsePrefix("10.0.0.0/24"), Enabled: true}
+	require.NoError(t, api.CreateDHCPSubnet(ctx, subnet))
+	client := sdn.DHCPHost{Bridge: b.ID, Subnet: subnet.Prefix, MAC: "02:00:00:00:00:05", Addr: netip.MustParseAddr("10.0.0.5")}
+	strange := client
+	strange.Options = []sdn.DHCPOption{{Name: "no-such-option", Value: "1"}}
+	require.ErrorIs(t, api.CreateDHCPHost(ctx, strange), sdn.ErrUnsupported)
+	require.NoError(t, api.CreateDHCPHost(ctx, client))
+	require.ErrorIs(t, api.UpdateDHCPHost(ctx, client.MAC, strange), sdn.ErrUnsupported)
 	rows, err := api.MACPorts(ctx, b.ID, nil)
 	require.NoError(t, err)
 	require.Empty(t, rows)

@@ -20,8 +20,8 @@ type (
 	TunnelZoneID string
 )
 
-// TenantID is the opaque owner of routers, bridges and chains. Moat uses the
-// name of the Kubernetes namespace.
+// TenantID is the opaque owner of routers, bridges, chains and port groups. Moat
+// uses the name of the Kubernetes namespace.
 type TenantID string
 
 // DeviceID is the ID of the router or bridge that a port belongs to.

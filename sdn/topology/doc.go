@@ -4,7 +4,9 @@
 //
 // Reads come from the graph. A write is computed on the graph together with the
 // revisions that it relied on, and committed as one transaction that compares
-// them; on a conflict the graph catches up and the write is computed anew.
+// them; on a conflict the graph catches up and the write is computed anew. Writes
+// that Options.Check is asked about are tried on a second graph, so that no
+// reader waits for the check.
 //
 // # What is stored
 //

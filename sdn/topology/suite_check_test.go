@@ -98,3 +98,37 @@ func testCheckOfMembers(t *testing.T, open opener) {
 	requireSound(t, s.Topology)
 	s.clear(t)
 }
+
+// testSlowCheck has a check that takes its time: reads, views and writes that
+// concern no chain do not wait for it, and it does not see them.
+func testSlowCheck(t *testing.T, open opener) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	s := furnish(t, open(t, Options{Check: func(v sdn.View, _ sdn.ChainID) error {
+		if len(v.Bridges()) == 1 { // the first to be checked
+			close(entered)
+			<-release
+			if len(v.Bridges()) != 1 {
+				return sdn.ErrUnsupported
+			}
+		}
+		return nil
+	}}))
+	c, b := s.chain(t), s.bridge(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.CreateRule(t.Context(), sdn.Rule{Chain: c, Type: sdn.RuleDrop})
+		done <- err
+	}()
+	<-entered
+	more := s.bridge(t)
+	s.port(t, bridgePort(more))
+	require.NoError(t, s.DeleteBridge(t.Context(), b))
+	require.Empty(t, viewOf(s.Topology, func(v sdn.View) []sdn.Rule { return v.RulesOf(c) }), "what is tried is not shown")
+	close(release)
+	require.NoError(t, <-done)
+	require.Len(t, viewOf(s.Topology, func(v sdn.View) []sdn.Rule { return v.RulesOf(c) }), 1)
+	s.bridge(t)
+	s.rule(t, sdn.Rule{Chain: c, Type: sdn.RuleDrop})
+	requireSound(t, s.Topology)
+	s.clear(t)
+}

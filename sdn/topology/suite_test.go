@@ -35,6 +35,7 @@ func suite(t *testing.T, open opener) {
 		"homes":             testHomes,
 		"check":             testCheck,
 		"check of members":  testCheckOfMembers,
+		"slow check":        testSlowCheck,
 		"follow":            testFollow,
 		"slow follower":     testSlowFollower,
 		"follow ends":       testFollowEnds,

@@ -62,7 +62,7 @@ func (w *Wire) spoil(body dto) []spoiled {
 	return []spoiled{
 		{"padded to more than 1 MiB", padded, nil, 413},
 		{"with a property of more than 1 MiB", text[:1] + `"x":"` + strings.Repeat("x", mebibyte) + `",` + text[1:], nil, 413},
-		{"packed from more than 1 MiB", pack(w, padded+strings.Repeat(" ", 8*mebibyte)), []string{"Content-Encoding: gzip"}, 413},
+		{"packed from more than 1 MiB", pack(w, padded), []string{"Content-Encoding: gzip"}, 413},
 		{"nested 100,000 deep", text[:1] + `"x":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "," + text[1:], nil, 400},
 		{"nested and never closed", text[:1] + `"x":` + strings.Repeat(`{"x":`, 50_000), nil, 400},
 		{"cut in half", text[:len(text)/2], nil, 400},

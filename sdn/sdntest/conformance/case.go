@@ -45,7 +45,7 @@ func Cases() []Case {
 		routerCases, bridgeCases, portCases, routerPortCases, linkCases,
 		chainCases, ruleCases, conditionCases, routeCases,
 		portGroupCases, addrGroupCases, groupConditions, neighbourCases, dhcpCases,
-		hostCases, bindingCases, zoneCases, unservedCases, pythonCases, releaseCases, roleCases,
+		hostCases, bindingCases, zoneCases, unservedCases, pythonCases, releaseCases, roleCases, keystoneCases,
 	} {
 		all = append(all, part()...)
 	}

@@ -262,8 +262,9 @@ func concurrentLinks(w *Wire) {
 
 func pack(w *Wire, s string) string {
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	_, err := io.WriteString(z, s)
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	require.NoError(w.t, err)
+	_, err = io.WriteString(z, s)
 	require.NoError(w.t, err)
 	require.NoError(w.t, z.Close())
 	return b.String()

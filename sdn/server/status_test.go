@@ -181,23 +181,6 @@ func TestRuleThatCannotBeRealisedIsNamed(t *testing.T) {
 	require.Empty(t, r.list(text(chain["rules"]), "Rule-v2+json"))
 }
 
-func TestKnownBugsOfMidoNetAreNotCopied(t *testing.T) {
-	r := newRaw(t)
-	router := r.create("/routers", "Router-v3+json", `{}`)
-	port := r.create(text(router["ports"]), "Port-v3+json", `{"type":"Router","portSubnet":["10.0.0.1/24"]}`)
-	a := r.call("PUT", text(port["uri"]), `{"type":"Router","portAddress":"10.0.0.1","networkLength":24}`, "Content-Type: application/json")
-	require.Equal(t, 204, a.status, a.body)
-	require.Equal(t, port["portMac"], r.get(text(port["uri"]), "Port-v3+json")["portMac"], "MNA-1251: the MAC stays")
-
-	peer := r.create(text(router["ports"]), "Port-v3+json", `{"type":"Router","portSubnet":["10.1.0.1/24"]}`)
-	a = r.call("POST", text(port["link"]), jsonOf(t, map[string]any{"portId": port["id"], "peerId": peer["id"]}), "Content-Type: application/json")
-	require.Equal(t, 201, a.status, "MNA-1249: portId is accepted")
-
-	zone := r.create("/tunnel_zones", "TunnelZone-v1+json", `{"name":"z","type":"gre"}`)
-	a = r.call("PUT", text(zone["uri"]), jsonOf(t, zone), "Content-Type: "+vendor+"TunnelZone-v1+json")
-	require.Equal(t, 204, a.status, "MNA-1293: its own name is no conflict")
-}
-
 func TestUnservedPartsAnswer501(t *testing.T) {
 	r := newRaw(t)
 	id := uuid.NewString()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -259,4 +260,62 @@ func TestWaitingForASlotEndsWithTheRequest(t *testing.T) {
 		synctest.Wait()
 		require.True(t, in.Load(), "whoever waits gets the slot that becomes free")
 	})
+}
+
+// Over HTTP/2 a connection has many requests, and is quiet when the last is
+// answered.
+func TestLimitsHoldOverHTTP2(t *testing.T) {
+	begun, finish := make(chan struct{}), make(chan struct{})
+	s := httptest.NewUnstartedServer(nil)
+	s.Config = NewHTTPServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/long":
+			begun <- struct{}{}
+			<-finish
+		case "/large":
+			_, _ = w.Write(make([]byte, 1<<20))
+		}
+	}), Limits{Connections: 1})
+	open := opened(s.Config)
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	client := func() *http.Client {
+		transport, _ := s.Client().Transport.(*http.Transport)
+		own := transport.Clone()
+		t.Cleanup(own.CloseIdleConnections)
+		return &http.Client{Transport: own, Timeout: 10 * time.Second}
+	}
+	call := func(c *http.Client, path string) error {
+		q, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), "GET", s.URL+path, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := c.Do(q)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.ProtoMajor != 2 {
+			return errors.New(resp.Proto)
+		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		return err
+	}
+	one, two := client(), client()
+	results := make(chan error, 2)
+	for range 2 {
+		go func() { results <- call(one, "/long") }()
+		<-begun
+	}
+	require.NoError(t, call(one, "/large"))
+	n, idle := open.count()
+	require.Equal(t, [2]int{1, 0}, [2]int{n, idle}, "one connection, with requests in hand")
+	require.Error(t, call(two, "/"), "there is no room")
+	close(finish)
+	require.NoError(t, <-results)
+	require.NoError(t, <-results)
+	require.Eventually(t, func() bool { _, idle := open.count(); return idle == 1 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, call(two, "/"), "an idle connection makes room")
+	require.NoError(t, call(one, "/"))
 }

@@ -77,16 +77,20 @@ func testDHCPSubnets(t *testing.T, open opener) {
 	m.requireEqual(t, s.Topology)
 }
 
-func testDHCPHosts(t *testing.T, open opener) {
+// client is a host of a subnet.
+func client(s sdn.DHCPSubnet) sdn.DHCPHost {
+	return sdn.DHCPHost{Bridge: s.Bridge, Subnet: s.Prefix, MAC: "02:00:00:00:00:0a", Addr: netip.MustParseAddr("10.1.0.9"), Name: "n",
+		Options: []sdn.DHCPOption{{Name: "domain-name", Value: "x.test"}}}
+}
+
+func testRefusedDHCPHosts(t *testing.T, open opener) {
 	s := newSite(t, open)
 	ctx := t.Context()
 	b := s.bridge(t)
-	a, c := subnet(b, "10.1.0.0/16"), subnet(b, "10.2.0.0/16")
-	host := sdn.DHCPHost{Bridge: b, Subnet: a.Prefix, MAC: "02:00:00:00:00:0a", Addr: netip.MustParseAddr("10.1.0.9"), Name: "n",
-		Options: []sdn.DHCPOption{{Name: "domain-name", Value: "x.test"}}}
+	a := subnet(b, "10.1.0.0/16")
+	host := client(a)
 	require.ErrorIs(t, s.CreateDHCPHost(ctx, host), sdn.ErrNotFound)
 	require.NoError(t, s.CreateDHCPSubnet(ctx, a))
-	require.NoError(t, s.CreateDHCPSubnet(ctx, c))
 	for name, spoil := range map[string]func(h *sdn.DHCPHost){
 		"a wrong MAC": func(h *sdn.DHCPHost) { h.MAC = "x" },
 		"no address":  func(h *sdn.DHCPHost) { h.Addr = netip.Addr{} },
@@ -103,6 +107,17 @@ func testDHCPHosts(t *testing.T, open opener) {
 	require.ErrorIs(t, s.DeleteDHCPHost(ctx, b, a.Prefix, host.MAC), sdn.ErrNotFound)
 	_, err := s.DHCPHost(ctx, b, a.Prefix, host.MAC)
 	require.ErrorIs(t, err, sdn.ErrNotFound)
+	s.clear(t)
+}
+
+func testDHCPHosts(t *testing.T, open opener) {
+	s := newSite(t, open)
+	ctx := t.Context()
+	b := s.bridge(t)
+	a, c := subnet(b, "10.1.0.0/16"), subnet(b, "10.2.0.0/16")
+	host := client(a)
+	require.NoError(t, s.CreateDHCPSubnet(ctx, a))
+	require.NoError(t, s.CreateDHCPSubnet(ctx, c))
 	require.NoError(t, s.CreateDHCPHost(ctx, host))
 	require.ErrorIs(t, s.CreateDHCPHost(ctx, host), sdn.ErrExists)
 	m := follow(t, s.Topology)

@@ -28,10 +28,9 @@ func (s *site) addrGroup(t *testing.T, addrs ...string) sdn.IPAddrGroupID {
 	return g.ID
 }
 
-func testPortGroups(t *testing.T, open opener) {
+func testRefusedPortGroups(t *testing.T, open opener) {
 	s := newSite(t, open)
 	ctx := t.Context()
-	m := follow(t, s.Topology)
 	nobody := sdn.NewID[sdn.PortGroupID]()
 	_, err := s.PortGroup(ctx, nobody)
 	require.ErrorIs(t, err, sdn.ErrNotFound)
@@ -43,17 +42,24 @@ func testPortGroups(t *testing.T, open opener) {
 	require.ErrorIs(t, err, sdn.ErrNotFound)
 	_, err = s.CreatePortGroup(ctx, sdn.PortGroup{Name: strings.Repeat("x", 256)})
 	require.ErrorIs(t, err, sdn.ErrInvalid)
+	p := s.port(t, bridgePort(s.bridge(t)))
+	require.ErrorIs(t, s.AddPortGroupPort(ctx, sdn.PortGroupPort{Group: nobody, Port: p.ID}), sdn.ErrNotFound)
+	require.ErrorIs(t, s.AddPortGroupPort(ctx, sdn.PortGroupPort{Group: s.portGroup(t, "a"), Port: sdn.NewID[sdn.PortID]()}), sdn.ErrNotFound)
+	s.clear(t)
+}
 
+func testPortGroups(t *testing.T, open opener) {
+	s := newSite(t, open)
+	ctx := t.Context()
+	m := follow(t, s.Topology)
 	b := s.bridge(t)
 	p, q := s.port(t, bridgePort(b)), s.port(t, bridgePort(b))
 	one, two := s.portGroup(t, "a"), s.portGroup(t, "b")
-	require.ErrorIs(t, s.AddPortGroupPort(ctx, sdn.PortGroupPort{Group: nobody, Port: p.ID}), sdn.ErrNotFound)
-	require.ErrorIs(t, s.AddPortGroupPort(ctx, sdn.PortGroupPort{Group: one, Port: sdn.NewID[sdn.PortID]()}), sdn.ErrNotFound)
 	for _, member := range []sdn.PortGroupPort{{Group: one, Port: p.ID}, {Group: one, Port: q.ID}, {Group: two, Port: p.ID}} {
 		require.NoError(t, s.AddPortGroupPort(ctx, member))
 		require.ErrorIs(t, s.AddPortGroupPort(ctx, member), sdn.ErrExists)
 	}
-	_, err = s.CreatePortGroup(ctx, sdn.PortGroup{ID: one})
+	_, err := s.CreatePortGroup(ctx, sdn.PortGroup{ID: one})
 	require.ErrorIs(t, err, sdn.ErrExists)
 	again, err := s.Port(ctx, p.ID)
 	require.NoError(t, err)

@@ -47,6 +47,8 @@ func suite(t *testing.T, open opener) {
 		"ARP table":         testARPTable,
 		"DHCP subnets":      testDHCPSubnets,
 		"DHCP hosts":        testDHCPHosts,
+		"refused hosts":     testRefusedDHCPHosts,
+		"refused groups":    testRefusedPortGroups,
 		"long orders":       testLongOrders,
 		"full chain":        testFullChain,
 		"long tables":       testLongTables,

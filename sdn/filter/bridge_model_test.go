@@ -105,7 +105,7 @@ func TestGeneratedChainsOfABridgeDoWhatTheModelDoes(t *testing.T) {
 		l.apply(tables)
 		m := &bridgeModel{top: top, flows: map[string]bool{}}
 		ports := map[string]sdn.PortID{"a": portA, "b": portB, "c": portC}
-		for _, s := range append(bridgeProbes(), bridgeProbes()...) {
+		for _, s := range append(bridgeProbes(), bridgeProbes()[:4]...) { // the first again, now that flows are known
 			host, p := m.send(ports[s.from], s.p)
 			want := []string{}
 			if host != "" {

@@ -17,13 +17,13 @@ const routerType = "application/vnd.org.midonet.Router-v3+json"
 
 // caller makes requests as one user.
 type caller struct {
-	base, token string
-	http        *http.Client
+	token string
+	http  *http.Client
 }
 
 // newCaller logs in and keeps as many connections as there are clients.
 func newCaller(ctx context.Context, base string, clients int) (*caller, error) {
-	c := &caller{base: base, http: &http.Client{
+	c := &caller{http: &http.Client{
 		Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true},
 		Timeout:   time.Minute,
 	}}
@@ -48,8 +48,8 @@ func newCaller(ctx context.Context, base string, clients int) (*caller, error) {
 }
 
 // call makes one request and reads its answer whole; it returns its length.
-func (c *caller) call(ctx context.Context, method, path string, body []byte, want int) (int64, error) {
-	q, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+func (c *caller) call(ctx context.Context, method, url string, body []byte, want int) (int64, error) {
+	q, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
@@ -63,7 +63,7 @@ func (c *caller) call(ctx context.Context, method, path string, body []byte, wan
 	defer resp.Body.Close()
 	n, err := io.Copy(io.Discard, resp.Body)
 	if err == nil && resp.StatusCode != want {
-		err = fmt.Errorf("%s %s: status %d, not %d", method, path, resp.StatusCode, want)
+		err = fmt.Errorf("%s %s: status %d, not %d", method, url, resp.StatusCode, want)
 	}
 	return n, err
 }

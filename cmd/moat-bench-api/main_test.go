@@ -24,7 +24,7 @@ func TestMeasurement(t *testing.T) {
 	require.NoError(t, err)
 	r, err := measure(t.Context(), o, io.Discard)
 	require.NoError(t, err)
-	require.Len(t, r.create.took, 30)
+	require.Len(t, r.create.took, 40)
 	require.Len(t, r.few.took, 5)
 	require.Len(t, r.many.took, 5)
 	require.Greater(t, r.bytes, int64(10*len(`{"id":"`)))
@@ -45,14 +45,18 @@ func TestMeasurement(t *testing.T) {
 func TestFailedCallsEndAMeasurement(t *testing.T) {
 	o, err := parse([]string{"--dir", t.TempDir(), "--objects", "2", "--listed", "1"})
 	require.NoError(t, err)
-	url, stop, err := serve(t.Context(), o.dir)
+	i, err := install(t.Context(), o.dir)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, stop()) })
-	c, err := newCaller(t.Context(), url, 1)
+	t.Cleanup(func() { require.NoError(t, i.stop()) })
+	c, err := newCaller(t.Context(), i.many, 1)
 	require.NoError(t, err)
-	b := &bench{options: o, caller: c, progress: io.Discard, ids: []string{"no-uuid", "no-uuid"}}
-	_, err = b.create(t.Context(), 0, 2)
+	b := &bench{options: o, caller: c, installation: i, progress: io.Discard, ids: []string{"no-uuid", "no-uuid"}}
+	_, err = b.create(t.Context(), i.many, b.ids)
 	require.ErrorContains(t, err, "status 400, not 201")
 	_, err = b.gets(t.Context())
 	require.ErrorContains(t, err, "status 404, not 200")
+	_, err = newCaller(t.Context(), i.many+"/nothing", 1)
+	require.ErrorContains(t, err, "no token")
+	i.many = "http://127.0.0.1:1"
+	require.Error(t, b.lists(t.Context(), &results{}))
 }

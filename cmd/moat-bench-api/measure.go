@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -19,43 +20,34 @@ import (
 type bench struct {
 	options
 	*caller
+	*installation
 	progress io.Writer
-	ids      []string // of the routers, as far as they are made
+	ids      []string // of the routers where there are many
 }
 
 // results are what was measured.
 type results struct {
-	create, get, getBeside  series
-	few, many               series
-	bytes                   int64
-	fewObjects, manyObjects int
+	create, get, getBeside series
+	few, many              series // lists, in turn
+	bytes                  int64  // of one list
 }
 
 func measure(ctx context.Context, o options, progress io.Writer) (r results, err error) {
-	url, stop, err := serve(ctx, o.dir)
-	if err != nil {
+	b := &bench{options: o, progress: progress, ids: newIDs(o.objects)}
+	if b.installation, err = install(ctx, o.dir); err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
-	c, err := newCaller(ctx, url, o.writers+o.readers)
-	if err != nil {
+	defer func() { err = errors.Join(err, b.stop()) }()
+	if b.caller, err = newCaller(ctx, b.installation.many, o.writers+o.readers); err != nil {
 		return r, err
 	}
-	b := &bench{options: o, caller: c, progress: progress, ids: make([]string, o.objects)}
-	for i := range b.ids {
-		b.ids[i] = uuid.NewString()
-	}
-	r.fewObjects, r.manyObjects = o.listed, o.objects
-	if _, err := b.create(ctx, 0, o.listed); err != nil {
+	if _, err := b.create(ctx, b.installation.few, newIDs(o.listed)); err != nil {
 		return r, err
 	}
-	if r.few, r.bytes, err = b.list(ctx); err != nil {
+	if r.create, err = b.create(ctx, b.installation.many, b.ids); err != nil {
 		return r, err
 	}
-	if r.create, err = b.create(ctx, o.listed, o.objects); err != nil {
-		return r, err
-	}
-	if r.many, _, err = b.list(ctx); err != nil {
+	if err := b.lists(ctx, &r); err != nil {
 		return r, err
 	}
 	if r.get, err = b.gets(ctx); err != nil {
@@ -65,56 +57,66 @@ func measure(ctx context.Context, o options, progress io.Writer) (r results, err
 	return r, err
 }
 
+func newIDs(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = uuid.NewString()
+	}
+	return ids
+}
+
 func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.progress, format+"\n", args...)
 }
 
-// create makes the routers from..to, each listed of one tenant.
-func (b *bench) create(ctx context.Context, from, to int) (series, error) {
-	if from == to {
-		return series{}, nil
-	}
-	b.say("create %d routers by %d clients", to-from, b.writers)
+// create makes routers; as many as are listed are of one tenant.
+func (b *bench) create(ctx context.Context, base string, ids []string) (series, error) {
+	b.say("create %d routers by %d clients", len(ids), b.writers)
 	var made atomic.Int64
-	made.Store(int64(from))
 	return load(ctx, b.writers, func() (func(context.Context) error, bool) {
 		i := int(made.Add(1)) - 1
-		return func(ctx context.Context) error { return b.createOne(ctx, b.ids[min(i, to-1)], i/b.listed) }, i < to
+		if i >= len(ids) {
+			return nil, false
+		}
+		return func(ctx context.Context) error { return b.createOne(ctx, base, ids[i], i/b.listed) }, true
 	})
 }
 
-func (b *bench) createOne(ctx context.Context, id string, tenant int) error {
+func (b *bench) createOne(ctx context.Context, base, id string, tenant int) error {
 	body, err := json.Marshal(map[string]any{"id": id, "name": "router " + id, "tenantId": tenantName(tenant)})
 	if err != nil {
 		return err
 	}
-	_, err = b.call(ctx, http.MethodPost, "/routers", body, http.StatusCreated)
+	_, err = b.call(ctx, http.MethodPost, base+"/routers", body, http.StatusCreated)
 	return err
 }
 
 func tenantName(n int) string { return "tenant-" + strconv.Itoa(n) }
 
-// list reads the first tenant's routers again and again, by one client. The
-// first lists warm up and do not count.
-func (b *bench) list(ctx context.Context) (series, int64, error) {
-	b.say("list %d routers %d times", b.listed, b.rounds)
+// lists reads the first tenant's routers by one client, in turn where there are
+// few and where there are many, so that what else the machine does falls on
+// both alike. The first lists warm up and do not count.
+func (b *bench) lists(ctx context.Context, r *results) error {
+	b.say("list %d routers %d times, among %d and among %d in turn", b.listed, b.rounds, b.listed, b.objects)
 	const warm = 10
-	var bytes int64
-	one := func(ctx context.Context) (err error) {
-		bytes, err = b.call(ctx, http.MethodGet, "/routers?tenant_id="+tenantName(0), nil, http.StatusOK)
-		return err
-	}
-	for range warm {
-		if err := one(ctx); err != nil {
-			return series{}, 0, err
+	for i := -warm; i < b.rounds; i++ {
+		for _, of := range []struct {
+			base string
+			into *series
+		}{{b.installation.few, &r.few}, {b.installation.many, &r.many}} {
+			begin := time.Now()
+			n, err := b.call(ctx, http.MethodGet, of.base+"/routers?tenant_id="+tenantName(0), nil, http.StatusOK)
+			if err != nil {
+				return err
+			}
+			if took := time.Since(begin); i >= 0 {
+				of.into.took, of.into.span, r.bytes = append(of.into.took, took), of.into.span+took, n
+			}
 		}
 	}
-	left := b.rounds
-	s, err := load(ctx, 1, func() (func(context.Context) error, bool) {
-		left--
-		return one, left >= 0
-	})
-	return s, bytes, err
+	slices.Sort(r.few.took)
+	slices.Sort(r.many.took)
+	return nil
 }
 
 // gets reads routers at random.
@@ -124,7 +126,7 @@ func (b *bench) gets(ctx context.Context) (series, error) {
 	return load(ctx, b.readers, func() (func(context.Context) error, bool) {
 		id := b.ids[rand.IntN(len(b.ids))]
 		return func(ctx context.Context) error {
-			_, err := b.call(ctx, http.MethodGet, "/routers/"+id, nil, http.StatusOK)
+			_, err := b.call(ctx, http.MethodGet, b.installation.many+"/routers/"+id, nil, http.StatusOK)
 			return err
 		}, time.Now().Before(end)
 	})
@@ -137,7 +139,7 @@ func (b *bench) getsBesideWrites(ctx context.Context) (series, error) {
 	written := make(chan error, 1)
 	go func() {
 		for writing.Err() == nil {
-			if err := b.createOne(writing, uuid.NewString(), -1); err != nil && writing.Err() == nil {
+			if err := b.createOne(writing, b.installation.many, uuid.NewString(), -1); err != nil && writing.Err() == nil {
 				written <- err
 				return
 			}

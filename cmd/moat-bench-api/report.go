@@ -18,13 +18,13 @@ func (r results) print(out io.Writer, o options) error {
 		}
 	}
 	row(fmt.Sprintf("create, %d clients", o.writers), r.create)
-	row(fmt.Sprintf("GET among %d, %d clients", r.manyObjects, o.readers), r.get)
+	row(fmt.Sprintf("GET among %d, %d clients", o.objects, o.readers), r.get)
 	row("GET beside a writer", r.getBeside)
-	row(fmt.Sprintf("list %d among %d", o.listed, r.fewObjects), r.few)
-	row(fmt.Sprintf("list %d among %d", o.listed, r.manyObjects), r.many)
+	row(fmt.Sprintf("list %d among %d", o.listed, o.listed), r.few)
+	row(fmt.Sprintf("list %d among %d", o.listed, o.objects), r.many)
 	ratio := r.many.at(0.5).Seconds() / r.few.at(0.5).Seconds()
 	err := errors.Join(w.Flush(), limits(r, o, ratio))
-	_, failed := fmt.Fprintf(out, "list by tenant among %d to among %d: %.2f (%d bytes each)\n", r.manyObjects, r.fewObjects, ratio, r.bytes)
+	_, failed := fmt.Fprintf(out, "list by tenant among %d to among %d: %.2f (%d bytes each)\n", o.objects, o.listed, ratio, r.bytes)
 	return errors.Join(failed, err)
 }
 

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -151,33 +150,45 @@ func TestConnectionsWithARequestInHandAreNotClosed(t *testing.T) {
 }
 
 func TestTheLongestQuietConnectionMakesRoom(t *testing.T) {
-	srv := NewHTTPServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), Limits{Connections: 2})
-	to := listenOn(t, srv)
-	ask := func(c net.Conn) error {
-		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-			return err
-		}
-		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			return err
-		}
-		return resp.Body.Close()
+	cs := newConns(2)
+	arrive := func() (server, client net.Conn) {
+		server, client = net.Pipe()
+		t.Cleanup(func() { require.NoError(t, errors.Join(server.Close(), client.Close())) })
+		cs.state(server, http.StateNew)
+		return server, client
 	}
-	dial := func() net.Conn {
-		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", to.String())
-		require.NoError(t, err)
-		t.Cleanup(func() { c.Close() })
-		return c
+	closed := func(client net.Conn) bool {
+		if err := client.SetReadDeadline(time.Now()); err != nil {
+			return errors.Is(err, io.ErrClosedPipe)
+		}
+		_, err := client.Read(make([]byte, 1))
+		return errors.Is(err, io.EOF)
 	}
-	first, second := dial(), dial()
-	require.NoError(t, ask(first))
-	require.NoError(t, ask(second))
-	require.NoError(t, ask(first), "kept alive, and quiet for less long than the second")
-	require.Eventually(t, func() bool { _, idle := opened(srv).count(); return idle == 2 }, 10*time.Second, time.Millisecond)
-	third := dial()
-	require.NoError(t, ask(third))
-	require.Error(t, ask(second))
-	require.NoError(t, ask(first))
+	a, clientA := arrive()
+	b, clientB := arrive()
+	cs.busy(a)
+	cs.busy(b)
+	cs.quiet(b)
+	cs.quiet(a)
+	c, clientC := arrive()
+	require.Equal(t, []bool{false, true, false}, []bool{closed(clientA), closed(clientB), closed(clientC)})
+	cs.state(c, http.StateActive)
+	cs.state(a, http.StateIdle)
+	d, clientD := arrive()
+	require.Equal(t, []bool{false, true}, []bool{closed(clientA), closed(clientC)})
+	cs.busy(a)
+	cs.busy(a)
+	cs.quiet(a)
+	cs.busy(d)
+	_, clientE := arrive()
+	require.Equal(t, []bool{false, false, true}, []bool{closed(clientA), closed(clientD), closed(clientE)}, "the new one finds no room")
+	cs.quiet(a)
+	cs.quiet(d)
+	for _, gone := range []net.Conn{a, b, c, d} {
+		cs.state(gone, http.StateClosed)
+	}
+	open, idle := cs.count()
+	require.Equal(t, [2]int{}, [2]int{open, idle}, "nothing is left")
 }
 
 func TestSlowReadersAreCutOff(t *testing.T) {
@@ -317,5 +328,4 @@ func TestLimitsHoldOverHTTP2(t *testing.T) {
 	require.NoError(t, <-results)
 	require.Eventually(t, func() bool { _, idle := open.count(); return idle == 1 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, call(two, "/"), "an idle connection makes room")
-	require.NoError(t, call(one, "/"))
 }

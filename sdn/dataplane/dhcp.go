@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -84,11 +85,16 @@ func serverOf(d plan.DHCPServer) (*dhcp.Server, error) {
 // maxFrame is the size of the longest frame that a responder takes, in bytes.
 const maxFrame = 2048
 
+// pause is how long a responder rests after each frame: no pod can make the
+// daemon work for more than a thousand frames a second, and what is too much is
+// lost in the socket, of that bridge alone.
+const pause = time.Millisecond
+
 // answer answers until the responder's socket is interrupted.
 func (e *Engine) answer(space, dev string, r *responder) {
 	defer close(r.done)
 	buf := make([]byte, maxFrame)
-	for {
+	for ; ; time.Sleep(pause) {
 		n, err := r.socket.Receive(buf)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):

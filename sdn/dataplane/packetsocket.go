@@ -21,6 +21,10 @@ type packetSocket struct {
 	conn   *rtnl.Conn // asks the bridge who is behind which port
 }
 
+// dhcpBuffer is the size of a socket's receive buffer, in bytes: room for a
+// thousand clients that start at once.
+const dhcpBuffer = 1 << 20
+
 // DHCPSocket implements Space.
 func (s *linuxSpace) DHCPSocket(bridge int) (DHCPSocket, error) {
 	conn, err := rtnl.Dial(s.FD())
@@ -34,6 +38,9 @@ func (s *linuxSpace) DHCPSocket(bridge int) (DHCPSocket, error) {
 			return err
 		}
 		p.file = os.NewFile(uintptr(fd), "DHCP clients")
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, dhcpBuffer); err != nil {
+			return err
+		}
 		if err := sift(fd, dhcpSieve()); err != nil {
 			return err
 		}

@@ -119,7 +119,7 @@ func (j *job) run(observe bool) error {
 	if err := j.enter(observe); err != nil {
 		return err
 	}
-	steps := []func() error{j.sysctls, j.dropLinks, j.tables, j.admit, j.makeLinks, j.sysctls, j.setLinks, j.addresses, j.routing, j.neighbours, j.dhcp}
+	steps := []func() error{j.sysctls, j.dropLinks, j.tables, j.admit, j.makeLinks, j.sysctls, j.setLinks, j.addresses, j.routing, j.neighbours}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			j.confirm(err)
@@ -129,7 +129,7 @@ func (j *job) run(observe bool) error {
 	j.space.settle(j.want.Links)
 	j.confirm(nil)
 	j.space.plain = !j.space.fixed && !slices.ContainsFunc(j.want.Tables, func(t nft.Table) bool { return t.Family == nft.Bridge })
-	return nil
+	return j.dhcp()
 }
 
 // plan computes what is wanted; gone says that the namespace shall not be.

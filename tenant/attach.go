@@ -125,7 +125,9 @@ func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record,
 	}
 	var err error
 	if have.port {
-		err = pair(ctx)
+		if err = pair(ctx); err != nil {
+			err = m.because(ctx, port, err)
+		}
 	} else {
 		err = steps(ctx, pair, func(ctx context.Context) error { return m.keep.port(ctx, "pod", bound(*rec)) })
 	}
@@ -135,7 +137,7 @@ func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record,
 	if made.HostMAC != "" && made.PodMAC != "" {
 		rec.HostMAC, rec.PodMAC = made.HostMAC, made.PodMAC
 	}
-	return op(fmt.Sprintf("wait until port %s is active", port), m.opt.Engine.WaitActive(ctx, port))
+	return m.active(ctx, port)
 }
 
 // undo takes back what was done; what cannot be taken back now is noted, and
@@ -169,8 +171,8 @@ func (m *Manager) resume(ctx context.Context, r AttachRequest, rec ipam.Record) 
 		}
 		return Attached{}, errAgain
 	}
-	if err := m.opt.Engine.WaitActive(ctx, sdn.PortID(rec.Port)); err != nil {
-		return Attached{}, op(fmt.Sprintf("wait until port %s is active", rec.Port), err)
+	if err := m.active(ctx, sdn.PortID(rec.Port)); err != nil {
+		return Attached{}, err
 	}
 	if rec.State == ipam.Adding {
 		if rec, err = m.adopt(ctx, rec); err != nil {

@@ -3,7 +3,7 @@ package tenant
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strings"
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
@@ -23,7 +23,8 @@ func (m *Manager) fault(what string, err error) error {
 			return &Error{Code: code, Msg: what + ": " + known.Msg, Details: details, Err: known.Err}
 		}
 	}
-	return &Error{Code: code, Msg: fmt.Sprintf("%s: %v", what, err), Details: details, Err: err}
+	cause := strings.TrimSuffix(err.Error(), "; "+details) // said once
+	return &Error{Code: code, Msg: what + ": " + cause, Details: details, Err: err}
 }
 
 // class is a kind of cause with its code.
@@ -49,7 +50,7 @@ func classes() []class {
 		{ipam.ErrStale, CodeTryAgain, "others changed the tenant at the same moment"},
 		{sdn.ErrNotFound, CodeTryAgain, "the topology was changed at the same moment, or by hand"},
 		{sdn.ErrConflict, CodeTryAgain, "is the engine of this host running?"},
-		{ipam.ErrInvalid, CodeInvalidConfig, ""},
+		{ipam.ErrInvalid, CodeInvalidConfig, "correct what the message names in the configuration or the call"},
 		{ipam.ErrCorrupt, CodeStore, "was it written by another version of Moat?"},
 	}
 }
@@ -72,5 +73,5 @@ func classify(err error) (Code, string) {
 			return c.code, c.details
 		}
 	}
-	return CodeIO, ""
+	return CodeIO, "a step failed on this node for the cause that the message ends with"
 }

@@ -140,34 +140,6 @@ func (m *Manager) plan(ctx context.Context, n *network, s ipam.Subnet, r AttachR
 	return rec, nil
 }
 
-// firstLook is how long the engine may take to make a bridge before it is
-// asked whether there is still one to make.
-const firstLook = 250 * time.Millisecond
-
-// wiring asks the engine, which waits for the bridge. It would wait in vain for
-// one that was removed since it was remembered, so now and then the record and
-// the bridge are looked at.
-func (m *Manager) wiring(ctx context.Context, n *network, bridge sdn.BridgeID, port sdn.PortID) (sdn.Wiring, error) {
-	for look := firstLook; ; look *= 2 {
-		short, cancel := context.WithTimeout(ctx, look)
-		w, err := m.opt.Engine.Wiring(short, bridge, port)
-		cancel()
-		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return w, err
-		}
-		now, err := m.opt.Store.Tenant(ctx, n.record.Name)
-		if errors.Is(err, ipam.ErrNotFound) || err == nil && now.Revision != n.record.Revision {
-			return sdn.Wiring{}, fmt.Errorf("tenant %s was changed or deleted: %w", n.record.Name, ipam.ErrStale)
-		}
-		if err != nil {
-			return sdn.Wiring{}, err
-		}
-		if _, err := m.opt.API.Bridge(ctx, bridge); err != nil {
-			return sdn.Wiring{}, err
-		}
-	}
-}
-
 func (m *Manager) mtu(r AttachRequest, w sdn.Wiring) int {
 	switch {
 	case r.MTU != 0:

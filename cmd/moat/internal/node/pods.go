@@ -26,7 +26,7 @@ func (pods) Prepare(ctx context.Context, w tenant.PodWire) (tenant.Prepared, err
 	}
 	pair, err := netns.Prepare(ctx, v)
 	if err != nil {
-		return nil, coded(w, err)
+		return nil, coded(err)
 	}
 	return prepared{pair}, nil
 }
@@ -56,7 +56,7 @@ func (pods) Make(ctx context.Context, w tenant.PodWire) (tenant.PodMade, error) 
 func answer(w tenant.PodWire) func(netns.Made, error) (tenant.PodMade, error) {
 	return func(made netns.Made, err error) (tenant.PodMade, error) {
 		if err != nil {
-			return tenant.PodMade{}, coded(w, err)
+			return tenant.PodMade{}, coded(err)
 		}
 		return tenant.PodMade{HostMAC: made.HostMAC.String(), PodMAC: made.PodMAC.String()}, nil
 	}
@@ -98,13 +98,13 @@ func veth(w tenant.PodWire) (netns.Veth, error) {
 }
 
 // coded gives the errors that are the caller's affair their CNI codes.
-func coded(w tenant.PodWire, err error) error {
+func coded(err error) error {
 	switch {
 	case errors.Is(err, netns.ErrInterfaceExists):
-		return &tenant.Error{Code: tenant.CodeInterfaceUsed, Msg: fmt.Sprintf("interface %s: %v", w.PodName, err),
+		return &tenant.Error{Code: tenant.CodeInterfaceUsed, Msg: err.Error(),
 			Details: "another plugin made it, or CNI_IFNAME is used twice for this pod", Err: err}
 	case errors.Is(err, netns.ErrRouteExists):
-		return &tenant.Error{Code: tenant.CodeIO, Msg: fmt.Sprintf("interface %s: %v", w.PodName, err),
+		return &tenant.Error{Code: tenant.CodeIO, Msg: err.Error(),
 			Details: "the pod has this route by way of another interface: let the network that made it make none (the pod's default route is Moat's)", Err: err}
 	case errors.Is(err, netns.ErrNoNamespace):
 		return &tenant.Error{Code: tenant.CodeNetns, Msg: err.Error(), Details: "the pod's sandbox is gone, or CNI_NETNS names no network namespace", Err: err}

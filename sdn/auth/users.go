@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// hashesAtOnce and hashesWaiting bound what logins take at any time: 38 MiB
+	// hashesAtOnce and hashesWaiting bound what logins take at any time: 18 MiB
 	// of memory, and a few seconds for the last one in the queue.
 	hashesAtOnce, hashesWaiting = 2, 64
 	// defaultTTL is how long a token holds when nothing else is said.

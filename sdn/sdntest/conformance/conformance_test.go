@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/sdn/auth"
@@ -53,7 +54,9 @@ func TestEveryCellIsProven(t *testing.T) {
 }
 
 func targets(t *testing.T) []conformance.Target {
-	all := []conformance.Target{endpoint(t, "endpoint", wire.V5), endpoint(t, "endpoint of 1.9", wire.V1), overEtcd(t)}
+	outside := endpoint(t, "endpoint from outside", wire.V5)
+	outside.Own = nil
+	all := []conformance.Target{endpoint(t, "endpoint", wire.V5), endpoint(t, "endpoint of 1.9", wire.V1), overEtcd(t), outside}
 	if url := os.Getenv("MOAT_SDN_URL"); url != "" {
 		all = append(all, fromEnvironment(t, strings.TrimRight(url, "/")))
 	}
@@ -63,10 +66,39 @@ func targets(t *testing.T) []conformance.Target {
 // endpoint is what sdntest offers to the tests of others.
 func endpoint(t *testing.T, name string, release wire.Release) conformance.Target {
 	top := sdntest.NewMemory(t)
+	t.Cleanup(func() { nothingLeft(t, top) })
 	return conformance.Target{
 		Name: name, URL: sdntest.Start(t, sdntest.WithAPI(top), sdntest.WithRelease(release)).URL,
 		User: sdntest.User, Password: sdntest.Password, Release: release,
 		Own: &conformance.Own{Topology: top, Serve: serve(top, release)},
+	}
+}
+
+// nothingLeft holds the cases to their word that they remove what they made.
+func nothingLeft(t *testing.T, top *topology.Topology) {
+	assert.NoError(t, top.Audit())
+	ctx := context.WithoutCancel(t.Context())
+	tenants, err := top.Tenants(ctx)
+	assert.NoError(t, err)
+	assert.Empty(t, tenants)
+	for name, count := range map[string]func() (int, error){
+		"routers": counted(ctx, top.Routers, ""), "bridges": counted(ctx, top.Bridges, ""), "chains": counted(ctx, top.Chains, ""),
+		"ports":        counted(ctx, top.Ports, ""),
+		"hosts":        func() (int, error) { list, err := top.Hosts(ctx); return len(list), err },
+		"tunnel zones": func() (int, error) { list, err := top.TunnelZones(ctx); return len(list), err },
+		"port groups":  func() (int, error) { list, err := top.PortGroups(ctx, "", ""); return len(list), err },
+		"IP groups":    func() (int, error) { list, err := top.IPAddrGroups(ctx); return len(list), err },
+	} {
+		n, err := count()
+		assert.NoError(t, err)
+		assert.Zero(t, n, "%s are left", name)
+	}
+}
+
+func counted[N, K any](ctx context.Context, list func(context.Context, K) ([]N, error), of K) func() (int, error) {
+	return func() (int, error) {
+		all, err := list(ctx, of)
+		return len(all), err
 	}
 }
 
@@ -103,7 +135,7 @@ func overEtcd(t *testing.T) conformance.Target {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		require.NoError(t, top.Audit())
+		nothingLeft(t, top)
 		require.NoError(t, top.Close())
 	})
 	own := &conformance.Own{Topology: top, Serve: serve(top, wire.V5)}

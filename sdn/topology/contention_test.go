@@ -92,17 +92,18 @@ func TestContention(t *testing.T) {
 	}
 	server := startEtcd(t, embedetcd.Config{})
 	procs := make([]*process, 4)
-	for i := range procs {
-		procs[i] = &process{server: server}
-		if i > 0 {
-			procs[i].check = soundUsers // the builder's does without, and so with fewer conflicts
-		}
+	start := func(i int, check func(sdn.View, sdn.ChainID) error) {
+		procs[i] = &process{server: server, check: check}
 		procs[i].start(t)
 		t.Cleanup(func() { procs[i].stop(t) })
 	}
+	start(0, nil) // the builder's asks nobody, and so has fewer conflicts
 	s := furnish(t, procs[0].top)
 	a := newArena(t, s)
 	a.build(t.Context(), t.Context(), size, procs[0].top)
+	for i := range procs[1:] {
+		start(1+i, soundUsers)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -113,11 +114,12 @@ func TestContention(t *testing.T) {
 	wg.Go(func() {
 		for round := 0; round == 0 || ctx.Err() == nil; round++ {
 			a.demolish(t, round, procs)
-			a.build(ctx, t.Context(), size, procs[0].top)
+			a.build(ctx, t.Context(), size/5, procs[0].top) // smaller, to be deleted more often
 		}
 	})
 	wg.Wait()
-	t.Logf("%d calls succeeded, %d were refused, %d had no answer; %d bridges and chains of %d were deleted", a.done, a.refused, a.unanswered, a.deleted, size)
+	t.Logf("%d calls succeeded, %d were refused, %d had no answer; %d big bridges and chains were deleted, %d of them not at once",
+		a.done, a.refused, a.unanswered, a.deleted, a.halves)
 	require.Empty(t, a.odd)
 	require.Greater(t, a.done, 100)
 	require.Positive(t, a.unanswered, "kills had an effect")
@@ -148,7 +150,8 @@ type arena struct {
 	done       int
 	refused    int
 	unanswered int
-	deleted    int
+	deleted    int // pairs of victims
+	halves     int // of these, where a deletion was left half done
 	odd        []error
 }
 
@@ -205,7 +208,7 @@ func (a *arena) demolish(t *testing.T, round int, procs []*process) {
 	defer cancel()
 	b, c := a.victims()
 	mortal := procs[len(procs)-1]
-	mortal.kv.left.Store(int64(2 + round%7))
+	mortal.kv.left.Store(int64(4 + 5*round%23))
 	var wg sync.WaitGroup
 	for _, p := range []*process{mortal, procs[1], procs[2]} {
 		wg.Go(func() {
@@ -220,6 +223,9 @@ func (a *arena) demolish(t *testing.T, round int, procs []*process) {
 		})
 	}
 	wg.Wait()
+	if len(procs[0].top.unfinished()) > 0 {
+		a.halves++
+	}
 	mortal.stop(t)
 	mortal.start(t)
 	for _, del := range []error{procs[0].top.DeleteBridge(ctx, b), procs[0].top.DeleteChain(ctx, c)} {

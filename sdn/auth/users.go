@@ -45,9 +45,10 @@ type Users struct {
 	hashes gate
 	log    *slog.Logger
 
-	mu     sync.Mutex
-	seen   fs.FileInfo // the file as it was read last, or tried; nil: not there
-	byName map[string]known
+	mu      sync.Mutex
+	seen    fs.FileInfo // the file as it was read last, or tried; nil: not there
+	trouble string      // with the file, as the log was told
+	byName  map[string]known
 }
 
 // known is a user with what is computed from their line once.
@@ -104,14 +105,23 @@ func (u *Users) find(name string) (known, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !u.current() {
-		if err := u.read(); err != nil {
-			u.log.Error("users stay as they were: the file cannot be used", "err", err)
-		} else {
-			u.log.Info("users read again", "file", u.path, "users", len(u.byName))
-		}
+		u.reread()
 	}
 	one, is := u.byName[name]
 	return one, is
+}
+
+// reread says once what is wrong with the file.
+func (u *Users) reread() {
+	err := u.read()
+	switch {
+	case err == nil:
+		u.trouble = ""
+		u.log.Info("users read again", "file", u.path, "users", len(u.byName))
+	case err.Error() != u.trouble:
+		u.trouble = err.Error()
+		u.log.Error("users stay as they were: the file cannot be used", "err", err)
+	}
 }
 
 // current reports whether the file is what was seen last.

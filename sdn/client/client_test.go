@@ -57,6 +57,23 @@ func TestConcurrentFirstCallsLogInOnce(t *testing.T) {
 	}
 	require.NoError(t, g.Wait())
 	require.Equal(t, 1, e.Count("POST", "/login"))
+	require.Equal(t, 1, e.Count("GET", ""), "the root is read once too")
+}
+
+func TestConcurrentCallsShareTheNextLogin(t *testing.T) {
+	e := sdntest.Start(t, sdntest.WithTokenTTL(time.Second))
+	c := e.Client(t)
+	_, err := c.Routers(t.Context(), "")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		g, ctx := errgroup.WithContext(t.Context())
+		for range 20 {
+			g.Go(func() error { _, err := c.Routers(ctx, ""); return err })
+		}
+		require.NoError(t, g.Wait(), "an expired token is nobody's error")
+		return e.Count("POST", "/login") > 1
+	}, 10*time.Second, 50*time.Millisecond)
+	require.Equal(t, 2, e.Count("POST", "/login"))
 }
 
 func TestCancelledCallerDoesNotFailOthersLogin(t *testing.T) {

@@ -1,8 +1,10 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -78,4 +80,26 @@ func TestWritesOutliveTheirCallersCancellationAndNotTheirDeadline(t *testing.T) 
 	<-later.Done()
 	require.ErrorIs(t, later.Err(), context.DeadlineExceeded)
 	require.Less(t, time.Since(start), linger)
+}
+
+func TestAnswersThatAreTooLargeAreNotAskedForAgain(t *testing.T) {
+	asked := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Path == "/" {
+			_, _ = w.Write([]byte(`{"version":"v5.0"}`))
+			return
+		}
+		asked++
+		_, _ = w.Write(bytes.Repeat([]byte(" "), 2000))
+	}))
+	defer s.Close()
+	c, err := New(Options{Endpoints: []string{s.URL}})
+	require.NoError(t, err)
+	defer c.Close()
+	c.http.SetResponseBodyLimit(1000)
+	_, err = c.Routers(t.Context(), "")
+	require.ErrorContains(t, err, "GET /routers")
+	require.ErrorContains(t, err, "larger than")
+	require.Equal(t, 1, asked)
 }

@@ -184,6 +184,9 @@ func unreachable(env cniconf.Env, head cniconf.Head, err error) *cniconf.Error {
 	case errors.Is(err, protocol.ErrVersion):
 		cause = "the daemon is of another release"
 		e.Details = "install moat and its plugins of one release, then restart the daemon"
+	case errors.Is(err, protocol.ErrTooLong):
+		e.Code, cause = cniconf.CodeConfig, "the network configuration is too long for the daemon"
+		e.Details = "nothing that long belongs in it"
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
 		cause = "the daemon is not running"
 		e.Details = "start it with: moat up"

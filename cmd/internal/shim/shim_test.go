@@ -85,6 +85,24 @@ func TestStandardInputBreaks(t *testing.T) {
 	require.Contains(t, out.String(), `"code":5`)
 }
 
+// tooLong is a Daemon that no frame of this length reaches.
+type tooLong struct{ *daemon }
+
+func (tooLong) Call(protocol.Request) (protocol.Reply, error) {
+	return protocol.Reply{}, protocol.ErrTooLong
+}
+
+func TestConfigurationTooLongForTheDaemonIsNotTriedAgain(t *testing.T) {
+	var out bytes.Buffer
+	env := map[string]string{"CNI_COMMAND": "DEL", "CNI_CONTAINERID": "c1", "CNI_IFNAME": "eth0", "CNI_PATH": "/"}
+	p := shim.Plugin{About: "test", Caller: protocol.CallerCNI, Getenv: func(k string) string { return env[k] },
+		Stdin: conf(), Stdout: &out, Stderr: io.Discard,
+		Connect: func(cniconf.Head, time.Duration) (shim.Daemon, error) { return tooLong{&daemon{}}, nil }}
+	require.Equal(t, 1, p.Run())
+	require.Contains(t, out.String(), `"code":7`)
+	require.Contains(t, out.String(), "too long")
+}
+
 // The error is printed in the version that the configuration names.
 func TestFailureNamesTheVersion(t *testing.T) {
 	d := &daemon{reply: protocol.Reply{Failure: &cniconf.Error{Code: 11, Msg: "later"}}}

@@ -167,9 +167,12 @@ func decodeError(err error) error {
 		Details: "correct the type of this key"}
 }
 
+// longestQuote is how much of what is wrong a message repeats, in characters.
+const longestQuote = 200
+
 func unsupported(key string, value json.RawMessage) error {
 	return &cniconf.Error{Code: cniconf.CodeUnsupported,
-		Msg:     fmt.Sprintf("network configuration: unknown key %q with value %s", key, value),
+		Msg:     fmt.Sprintf("network configuration: unknown key %.*q with value %.*s", longestQuote, key, longestQuote, value),
 		Details: "correct the key's name or remove it"}
 }
 

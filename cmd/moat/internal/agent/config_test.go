@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -119,4 +120,13 @@ func TestDirect(t *testing.T) {
 		require.NoError(t, d.Close())
 		require.Empty(t, s.detaches())
 	})
+}
+
+func TestUnknownKeyIsQuotedInPart(t *testing.T) {
+	long := strings.Repeat("y", 1<<20)
+	for _, conf := range []string{`{"name":"moat","x":"` + long + `"}`, `{"name":"moat","` + long + `":1}`} {
+		_, err := agent.ParseConfig([]byte(conf))
+		require.ErrorContains(t, err, "yyy")
+		require.Less(t, len(err.Error()), 1000)
+	}
 }

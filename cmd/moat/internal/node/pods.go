@@ -7,7 +7,10 @@ import (
 	"net"
 	"net/netip"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/moatnet/moat/netns"
+	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/tenant"
 )
 
@@ -108,6 +111,9 @@ func coded(err error) error {
 			Details: "the pod has this route by way of another interface: let the network that made it make none (the pod's default route is Moat's)", Err: err}
 	case errors.Is(err, netns.ErrNoNamespace):
 		return &tenant.Error{Code: tenant.CodeNetns, Msg: err.Error(), Details: "the pod's sandbox is gone, or CNI_NETNS names no network namespace", Err: err}
+	case errors.Is(err, unix.ENODEV): // the bridge of the pair, or its end in it
+		return &tenant.Error{Code: tenant.CodeTryAgain, Msg: err.Error(),
+			Details: "the tenant's bridge is being made or removed at this moment; the runtime may try again", Err: fmt.Errorf("%w: %w", sdn.ErrNotFound, err)}
 	}
 	return err
 }

@@ -92,7 +92,7 @@ func dhcpCases() []Case {
 }
 
 func subnetRules() []Case {
-	return []Case{
+	return append([]Case{
 		proves("3.2.bridge.uri.dhcp 3.12.subnet.uri.list 2.http.noJSON.dhcp_subnet_list", func(w *Wire) {
 			b := w.bridge()
 			require.Empty(w.t, w.list(b.text("dhcpSubnets"), subnetMedia))
@@ -131,6 +131,11 @@ func subnetRules() []Case {
 			w.errorBody(404, w.call("DELETE", s.text("uri"), ""))
 			require.Empty(w.t, w.list(w.subnet(b).text("hosts"), dhcpHostMedia), "a new subnet is empty")
 		}),
+	}, subnetBounds()...)
+}
+
+func subnetBounds() []Case {
+	return []Case{
 		proves("3.12.subnet.field.subnetPrefix", func(w *Wire) {
 			b := w.bridge()
 			for _, v := range []any{nil, "", "::", "10.0.0", "nonsense"} {

@@ -39,7 +39,7 @@ func portGroupCases() []Case {
 }
 
 func portGroupURIs() []Case {
-	return []Case{
+	return append([]Case{
 		proves("3.7.portGroup.uri.list", func(w *Wire) {
 			g := w.portGroup()
 			require.Contains(w.t, w.list("/port_groups", portGroupMedia), g)
@@ -71,6 +71,11 @@ func portGroupURIs() []Case {
 			w.missing(g.text("uri"))
 			require.NotContains(w.t, ids(w.list("/port_groups", portGroupMedia)), g["id"])
 		}),
+	}, portGroupLists()...)
+}
+
+func portGroupLists() []Case {
+	return []Case{
 		proves("3.7.portGroup.uri.list.tenant", func(w *Wire) {
 			g := w.portGroup()
 			w.create("/port_groups", portGroupMedia, w.named().with("tenantId", "other-"+w.tenant))

@@ -46,7 +46,7 @@ func hostCases() []Case {
 }
 
 func hostRules() []Case {
-	return []Case{
+	return append([]Case{
 		proves("3.9.host.field.id", func(w *Wire) {
 			w.violates("id", "/hosts", "Host-v3", dto{"name": "h"})
 			w.violates("id", "/hosts", "Host-v3", dto{"name": "h", "id": "no-uuid"})
@@ -90,6 +90,11 @@ func hostRules() []Case {
 			}
 			require.Equal(w.t, h, w.get(h.text("uri"), "Host-v3"))
 		}).in(wire.V5),
+	}, hostDeletions()...)
+}
+
+func hostDeletions() []Case {
+	return []Case{
 		proves("3.9.host.uri.delete 3.9.host.rule.delete.status 1.diff.host.delete.v5", func(w *Wire) {
 			h := w.host()
 			a := w.call("DELETE", h.text("uri"), "")

@@ -1,10 +1,7 @@
 package conformance
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -18,7 +15,7 @@ import (
 )
 
 func httpCases() []Case {
-	return []Case{
+	return append([]Case{
 		proves("2.http.post 2.http.clientID", func(w *Wire) {
 			id := uuid.NewString()
 			a := w.typed("POST", "/chains", "Chain-v1", w.json(dto{"id": id, "name": "c", "tenantId": w.tenant}))
@@ -51,6 +48,11 @@ func httpCases() []Case {
 			require.Equal(w.t, plainJSON, a.header.Get("Content-Type"), "by weight")
 		}),
 		proves("2.http.unknownProperty", unknownProperties),
+	}, bodyCases()...)
+}
+
+func bodyCases() []Case {
+	return append([]Case{
 		proves("2.http.nullPrimitive", func(w *Wire) {
 			r := w.create("/routers", "Router-v3", dto{"name": "r", "tenantId": w.tenant, "adminStateUp": nil, "asNumber": nil})
 			require.Equal(w.t, false, r["adminStateUp"])
@@ -91,6 +93,11 @@ func httpCases() []Case {
 				require.Equal(w.t, "first", w.get(made.text("uri"), media)["name"])
 			}
 		}),
+	}, referenceCases()...)
+}
+
+func referenceCases() []Case {
+	return append([]Case{
 		proves("2.http.missingReference", func(w *Wire) {
 			id := uuid.NewString()
 			message := w.refuse(404, "/routers", "Router-v3", dto{"name": "r", "tenantId": w.tenant, "inboundFilterId": id})
@@ -125,6 +132,11 @@ func httpCases() []Case {
 			w.refuse(400, w.chain().text("rules"), "Rule-v2", dto{"type": "accept", "fragmentPolicy": "sometimes"})
 			w.refuse(400, "/tunnel_zones", "TunnelZone-v1", dto{"name": w.tenant, "type": "sometimes"})
 		}),
+	}, methodCases()...)
+}
+
+func methodCases() []Case {
+	return append([]Case{
 		proves("2.http.methodNotOffered", func(w *Wire) {
 			for _, c := range [][2]string{{"PUT", "/chains/"}, {"PUT", "/rules/"}, {"PUT", "/routes/"}} {
 				a := w.typed(c[0], c[1]+uuid.NewString(), plainJSON, "{}")
@@ -152,6 +164,11 @@ func httpCases() []Case {
 		}),
 		proves("2.http.gzipAnswer", gzipAnswer),
 		proves("2.http.gzipRequest", gzipRequest),
+	}, headerCases()...)
+}
+
+func headerCases() []Case {
+	return []Case{
 		proves("2.http.ignoredBody", func(w *Wire) {
 			r := w.router()
 			for _, body := range []string{"{}", "nonsense", `{"id":"` + uuid.NewString() + `"}`} {
@@ -258,39 +275,6 @@ func concurrentLinks(w *Wire) {
 	}
 	require.NotEqual(w.t, -1, won, "%v", statuses)
 	require.Equal(w.t, rivals[won]["id"], w.get(wanted.text("uri"), "Port-v3")["peerId"])
-}
-
-func pack(w *Wire, s string) string {
-	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	require.NoError(w.t, err)
-	_, err = io.WriteString(z, s)
-	require.NoError(w.t, err)
-	require.NoError(w.t, z.Close())
-	return b.String()
-}
-
-func gzipAnswer(w *Wire) {
-	r := w.router()
-	a := w.call("GET", r.text("uri"), "", "Accept: "+w.type5("Router-v3"), "Accept-Encoding: gzip")
-	require.Equal(w.t, "gzip", a.header.Get("Content-Encoding"))
-	z, err := gzip.NewReader(strings.NewReader(a.body))
-	require.NoError(w.t, err)
-	body, err := io.ReadAll(z)
-	require.NoError(w.t, err)
-	require.Equal(w.t, r, w.object(string(body)))
-	for _, refused := range []string{"identity", "gzip;q=0"} {
-		a = w.call("GET", r.text("uri"), "", "Accept: */*", "Accept-Encoding: "+refused)
-		require.Empty(w.t, a.header.Get("Content-Encoding"))
-	}
-}
-
-func gzipRequest(w *Wire) {
-	body := pack(w, w.json(dto{"name": "packed", "tenantId": w.tenant}))
-	a := w.call("POST", "/chains", body, "Content-Type: "+w.type5("Chain-v1"), "Content-Encoding: gzip")
-	require.Equal(w.t, 201, a.status, a.body)
-	w.removeLater(a.header.Get("Location"))
-	require.Equal(w.t, "packed", w.get(a.header.Get("Location"), "Chain-v1")["name"])
 }
 
 // away is an API whose store does not answer.

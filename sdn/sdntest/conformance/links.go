@@ -7,36 +7,42 @@ import (
 
 const notLinkable = "Ports are not linkable."
 
+// twoPorts makes two ports of one bridge.
+func (w *Wire) twoPorts() (port, peer dto) {
+	w.t.Helper()
+	b := w.bridge()
+	return w.bridgePort(b), w.bridgePort(b)
+}
+
+// linked links two ports and looks at both ends.
+func (w *Wire) linked(port, peer dto) {
+	w.t.Helper()
+	w.link(port, peer)
+	require.Equal(w.t, peer["id"], w.port(port)["peerId"])
+	require.Equal(w.t, port["id"], w.port(peer)["peerId"])
+}
+
 func linkCases() []Case {
-	pair := func(w *Wire) (dto, dto) {
-		b := w.bridge()
-		return w.bridgePort(b), w.bridgePort(b)
-	}
-	linked := func(w *Wire, p, peer dto) {
-		w.link(p, peer)
-		require.Equal(w.t, peer["id"], w.port(p)["peerId"])
-		require.Equal(w.t, p["id"], w.port(peer)["peerId"])
-	}
-	return []Case{
+	return append([]Case{
 		proves("3.3.port.uri.link.post 3.3.link.rule.symmetric", func(w *Wire) {
-			p, peer := pair(w)
-			linked(w, p, peer)
+			p, peer := w.twoPorts()
+			w.linked(p, peer)
 		}),
 		proves("3.3.link.field.peerId", func(w *Wire) {
-			p, _ := pair(w)
+			p, _ := w.twoPorts()
 			w.violates("peerId", p.text("link"), "PortLink-v1", dto{})
 			w.violates("peerId", p.text("link"), "PortLink-v1", dto{"peerId": "no-uuid"})
 			require.Nil(w.t, w.port(p)["peerId"])
 		}),
 		proves("3.3.link.rule.media", func(w *Wire) {
 			for _, media := range []string{"PortLink-v1", plainJSON} {
-				p, peer := pair(w)
+				p, peer := w.twoPorts()
 				a := w.typed("POST", p.text("link"), media, w.json(dto{"peerId": peer["id"]}))
 				require.Equal(w.t, 201, a.status, a.body)
 			}
 		}),
 		proves("3.3.link.rule.post", func(w *Wire) {
-			p, peer := pair(w)
+			p, peer := w.twoPorts()
 			a := w.typed("POST", p.text("link"), "PortLink-v1", w.json(dto{"peerId": peer["id"]}))
 			require.Equal(w.t, 201, a.status, a.body)
 			require.Empty(w.t, a.body)
@@ -47,7 +53,7 @@ func linkCases() []Case {
 			}
 		}),
 		proves("3.3.link.rule.portId", func(w *Wire) {
-			p, peer := pair(w)
+			p, peer := w.twoPorts()
 			a := w.typed("POST", p.text("link"), "PortLink-v1", w.json(dto{"peerId": peer["id"], "portId": p["id"]}))
 			require.Equal(w.t, 201, a.status, a.body)
 			require.Equal(w.t, peer["id"], w.port(p)["peerId"])
@@ -62,8 +68,13 @@ func linkCases() []Case {
 			}
 			require.Nil(w.t, w.port(third)["peerId"])
 		}),
+	}, linkEnds()...)
+}
+
+func linkEnds() []Case {
+	return []Case{
 		proves("3.3.link.rule.missing", func(w *Wire) {
-			p, _ := pair(w)
+			p, _ := w.twoPorts()
 			id := uuid.NewString()
 			w.errorBody(404, w.typed("POST", p.text("link"), "PortLink-v1", w.json(dto{"peerId": id})))
 			w.errorBody(404, w.typed("POST", "/ports/"+id+"/link", "PortLink-v1", w.json(dto{"peerId": p["id"]})))
@@ -71,19 +82,19 @@ func linkCases() []Case {
 			require.Nil(w.t, w.port(p)["peerId"])
 		}),
 		proves("3.3.link.rule.routerRouter", func(w *Wire) {
-			linked(w, w.routerPort(w.router(), "10.0.0.1/24"), w.routerPort(w.router(), "10.0.0.2/24"))
+			w.linked(w.routerPort(w.router(), "10.0.0.1/24"), w.routerPort(w.router(), "10.0.0.2/24"))
 		}),
 		proves("3.3.link.rule.bridgeBridge", func(w *Wire) {
-			linked(w, w.bridgePort(w.bridge()), w.bridgePort(w.bridge()))
+			w.linked(w.bridgePort(w.bridge()), w.bridgePort(w.bridge()))
 		}),
 		proves("3.3.link.rule.sameDevice", func(w *Wire) {
 			r := w.router()
-			linked(w, w.routerPort(r, "10.0.0.1/24"), w.routerPort(r, "10.0.0.2/24"))
-			p, peer := pair(w)
-			linked(w, p, peer)
+			w.linked(w.routerPort(r, "10.0.0.1/24"), w.routerPort(r, "10.0.0.2/24"))
+			p, peer := w.twoPorts()
+			w.linked(p, peer)
 		}),
 		proves("3.3.port.uri.link.delete 3.3.link.rule.delete", func(w *Wire) {
-			p, peer := pair(w)
+			p, peer := w.twoPorts()
 			for _, end := range []dto{p, peer} {
 				w.link(p, peer)
 				w.remove(end.text("link"))
@@ -92,7 +103,7 @@ func linkCases() []Case {
 			}
 		}),
 		proves("3.3.link.rule.deleteUnlinked", func(w *Wire) {
-			p, _ := pair(w)
+			p, _ := w.twoPorts()
 			w.remove(p.text("link"))
 		}),
 	}

@@ -80,7 +80,7 @@ func macURIs() []Case {
 }
 
 func macRules() []Case {
-	return []Case{
+	return append([]Case{
 		proves("3.2.macTable.field.macAddr 3.2.macTable.rule.badMAC", func(w *Wire) {
 			b := w.bridge()
 			p := w.bridgePort(b)
@@ -110,6 +110,11 @@ func macRules() []Case {
 			require.Empty(w.t, w.list(b.text("macTable"), macMedia))
 			require.EqualValues(w.t, 0, w.create(b.text("macTable"), macMedia, dto{"macAddr": aMAC, "portId": p["id"], "vlanId": 0})["vlanId"])
 		}),
+	}, macConflicts()...)
+}
+
+func macConflicts() []Case {
+	return []Case{
 		proves("3.2.macTable.rule.foreignPort", func(w *Wire) {
 			b := w.bridge()
 			w.refuse(400, b.text("macTable"), macMedia, dto{"macAddr": aMAC, "portId": w.bridgePort(w.bridge())["id"]})

@@ -64,7 +64,7 @@ func rootKey(key, path string) Case {
 }
 
 func rootRules() []Case {
-	return []Case{
+	return append([]Case{
 		proves("1.base.unversioned", func(w *Wire) {
 			for _, uri := range w.get("", "Application-v5") {
 				require.NotRegexp(w.t, `/v[0-9]`, strings.TrimPrefix(text(uri), w.URL))
@@ -108,6 +108,11 @@ func rootRules() []Case {
 				w.missing(path)
 			}
 		}),
+	}, rootBounds()...)
+}
+
+func rootBounds() []Case {
+	return []Case{
 		proves("1.root.order", func(w *Wire) {
 			want := []string{"uri", "version"}
 			for _, k := range rootKeys {

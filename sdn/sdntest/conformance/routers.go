@@ -46,7 +46,7 @@ func only5(cases []Case, fields ...string) {
 }
 
 func routerRules() []Case {
-	return []Case{
+	return append([]Case{
 		proves("3.1.router.uri.put", func(w *Wire) {
 			r := w.router()
 			for _, media := range []string{"Router-v3", plainJSON} {
@@ -82,6 +82,11 @@ func routerRules() []Case {
 		proves("3.1.router.uri.peeringTable.entry", func(w *Wire) {
 			w.unserved("/routers/" + uuid.NewString() + "/ports/" + uuid.NewString() + "/peering_table/10.0.0.1_aa-bb-cc-dd-ee-ff")
 		}).differs("serves it"),
+	}, routerCascades()...)
+}
+
+func routerCascades() []Case {
+	return []Case{
 		proves("3.1.router.rule.kept", func(w *Wire) {
 			r := w.router()
 			p := w.routerPort(r, "10.0.0.1/24")

@@ -37,7 +37,7 @@ func ruleCases() []Case {
 }
 
 func ruleRules() []Case {
-	return []Case{
+	return append([]Case{
 		proves("3.5.rule.uri.list", func(w *Wire) {
 			c := w.chain()
 			first, second := w.rule(c, dto{"type": "accept", "position": 1}), w.rule(c, dto{"type": "drop", "position": 2})
@@ -70,6 +70,11 @@ func ruleRules() []Case {
 			require.Equal(w.t, []dto{o}, w.list(c.text("rules"), plainJSON))
 			w.errorBody(406, w.call("GET", o.text("uri"), "", "Accept: "+vendor+"Rule-v3+json"))
 		}),
+	}, ruleBodies()...)
+}
+
+func ruleBodies() []Case {
+	return []Case{
 		proves("3.5.rule.field.type", func(w *Wire) {
 			c := w.chain()
 			for _, kind := range []any{nil, "", "Accept", "nonsense", 1} {

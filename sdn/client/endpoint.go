@@ -38,10 +38,12 @@ func (e *endpoint) up() {
 	e.failures = 0
 }
 
-// down leaves the endpoint alone for a while, for at least after. What answers
-// there afterwards may be of another release.
-func (e *endpoint) down(after time.Duration) {
-	e.release.Store(nil)
+// down leaves the endpoint alone for a while, for at least after. When it gave
+// no answer, what answers there afterwards may be of another release.
+func (e *endpoint) down(after time.Duration, answered bool) {
+	if !answered {
+		e.release.Store(nil)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	rest := min(maxRest, firstRest<<min(e.failures, 10))
@@ -99,7 +101,7 @@ func (c *Client) probe(e *endpoint) {
 		defer cancel()
 		a, err := c.once(ctx, e, request{method: http.MethodGet, path: c.paths.At(wire.SystemState), media: wire.SystemStateV2})
 		if _, again := verdict(a, err); again {
-			e.down(a.after)
+			e.down(a.after, err == nil)
 		} else {
 			e.up()
 		}

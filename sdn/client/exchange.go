@@ -76,7 +76,7 @@ func (c *Client) do(ctx context.Context, q request) (reply, error) {
 			if ctx.Err() != nil {
 				return a, q.unavailable(ctx, err)
 			}
-			e.down(a.after)
+			e.down(a.after, err == nil)
 			c.log.DebugContext(ctx, "SDN call failed", "method", q.method, "path", q.path,
 				"endpoint", e.base, "status", a.status, "round", round, "err", err)
 			if i == 0 || a.after < wait {

@@ -47,7 +47,7 @@ func TestRestsGrowAndEnd(t *testing.T) {
 	require.Zero(t, e.rest())
 	var last time.Duration
 	for range 8 {
-		e.down(0)
+		e.down(0, true)
 		rest := time.Until(e.rest())
 		require.LessOrEqual(t, rest, maxRest)
 		require.Greater(t, rest+time.Second, last)
@@ -56,7 +56,7 @@ func TestRestsGrowAndEnd(t *testing.T) {
 	require.Greater(t, last, maxRest-time.Second)
 	e.up()
 	require.Zero(t, e.rest())
-	e.down(10 * time.Second)
+	e.down(10*time.Second, true)
 	require.Greater(t, time.Until(e.rest()), 9*time.Second, "as the server asked")
 }
 

@@ -1,17 +1,17 @@
-# Targets for users: all (default), demo, test, bench, bench-ipam. See README.md.
+# Targets for users: all (default), demo, test, bench, bench-api, bench-ipam, test-long. See README.md.
 GO      ?= go
 BIN     := $(CURDIR)/bin
 LDFLAGS := -s -w
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: all lab reference demo test vet bench bench-ipam test-long clean
+.PHONY: all lab reference demo test vet bench bench-api bench-ipam test-long clean
 
 all:
 	@mkdir -p $(BIN)
 	$(BUILD) -o $(BIN)/ ./cmd/moat ./cmd/moat-cni ./cmd/moat-ipam
 
 lab: all
-	$(BUILD) -o $(BIN)/ ./cmd/moat-demo ./cmd/moat-bench ./cmd/moat-bench-ipam
+	$(BUILD) -o $(BIN)/ ./cmd/moat-demo ./cmd/moat-bench ./cmd/moat-bench-api ./cmd/moat-bench-ipam
 
 demo: lab
 	$(BIN)/moat-demo --bin $(BIN)
@@ -23,6 +23,9 @@ reference:
 
 bench: lab reference
 	$(BIN)/moat-bench --bin $(BIN) --max-ratio 0.5
+
+bench-api: lab
+	$(BIN)/moat-bench-api --max-ratio 1.3 --max-get-p99 5ms
 
 bench-ipam: lab
 	$(BIN)/moat-bench-ipam
@@ -40,6 +43,7 @@ test: vet all
 # What takes long: the same tests with the numbers that the project promises.
 test-long: vet all
 	MOAT_TEST_LONG_OPS=1000000 $(GO) test -timeout 60m -run TestProcessesFightForAddresses -v ./ipam/etcdkv
+	MOAT_TEST_CONTENTION=1m $(GO) test -race -timeout 20m -run TestContention -v ./sdn/topology
 
 clean:
 	rm -rf $(BIN)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -201,34 +202,37 @@ func (a *arena) contend(ctx context.Context, t *testing.T, seed uint64, p *proce
 	}
 }
 
-// demolish lets several delete the big bridge and the big chain at once, and
-// kills one of the deleters when its deletion is half done.
+// demolish lets several delete the big bridge and the big chain at once. One of
+// them is killed when its deletion is decided, the others are cut off somewhere.
 func (a *arena) demolish(t *testing.T, round int, procs []*process) {
 	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	b, c := a.victims()
-	mortal := procs[len(procs)-1]
-	mortal.kv.left.Store(int64(4 + 5*round%23))
+	witness, mortal := procs[0].top, procs[len(procs)-1]
 	var wg sync.WaitGroup
-	for _, p := range []*process{mortal, procs[1], procs[2]} {
-		wg.Go(func() {
-			hurry, cancel := context.WithTimeout(ctx, time.Duration(5+5*round%50)*time.Millisecond)
+	for i, p := range []*process{mortal, procs[1], procs[2]} {
+		limited := func(del func(context.Context) error) {
+			hurry, cancel := context.WithTimeout(ctx, time.Duration(20*i+30*round%170)*time.Millisecond)
 			defer cancel()
-			a.count(p.top.DeleteBridge(hurry, b), true)
-		})
-		wg.Go(func() {
-			hurry, cancel := context.WithTimeout(ctx, time.Duration(5+9*round%60)*time.Millisecond)
-			defer cancel()
-			a.count(p.top.DeleteChain(hurry, c), true)
-		})
+			if p == mortal {
+				hurry = ctx
+			}
+			a.count(del(hurry), true)
+		}
+		wg.Go(func() { limited(func(ctx context.Context) error { return p.top.DeleteBridge(ctx, b) }) })
+		wg.Go(func() { limited(func(ctx context.Context) error { return p.top.DeleteChain(ctx, c) }) })
 	}
+	assert.Eventually(t, func() bool {
+		return viewOf(witness, func(v sdn.View) bool { _, there := v.Bridge(b); return !there })
+	}, ample, time.Millisecond)
+	mortal.kv.left.Store(int64(round % 5))
 	wg.Wait()
-	if len(procs[0].top.unfinished()) > 0 {
+	if len(witness.unfinished()) > 0 {
 		a.halves++
 	}
 	mortal.stop(t)
 	mortal.start(t)
-	for _, del := range []error{procs[0].top.DeleteBridge(ctx, b), procs[0].top.DeleteChain(ctx, c)} {
+	for _, del := range []error{witness.DeleteBridge(ctx, b), witness.DeleteChain(ctx, c)} {
 		a.count(del, false) // a survivor sees to it, if nobody has
 	}
 	a.mu.Lock()

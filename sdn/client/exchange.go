@@ -144,7 +144,7 @@ func (c *Client) once(ctx context.Context, e *endpoint, q request) (reply, error
 	if err != nil || fresh || a.status != http.StatusNotAcceptable && a.status != http.StatusUnsupportedMediaType {
 		return a, err
 	}
-	e.release.CompareAndSwap(e.release.Load(), nil)
+	e.release.Store(nil)
 	now, _, err := c.releaseOf(ctx, e)
 	if err != nil || now == r {
 		return a, err

@@ -213,3 +213,20 @@ func (w restWorld) boundPorts(t *testing.T) (n int) {
 	}
 	return n
 }
+
+func TestProviderRouterOfAnEarlierMoatGetsItsTenant(t *testing.T) {
+	w := newWorld(t)
+	p, err := w.manager(t).EnsureProvider(t.Context())
+	require.NoError(t, err)
+	r, err := w.topo.Router(t.Context(), p.Router)
+	require.NoError(t, err)
+	require.Equal(t, providerTenant, r.TenantID)
+	require.Error(t, validTenant(providerTenant), "no tenant can be called so")
+	r.TenantID = ""
+	require.NoError(t, w.topo.UpdateRouter(t.Context(), r))
+	_, err = w.manager(t).EnsureProvider(t.Context())
+	require.NoError(t, err)
+	r, err = w.topo.Router(t.Context(), p.Router)
+	require.NoError(t, err)
+	require.Equal(t, providerTenant, r.TenantID)
+}

@@ -30,6 +30,7 @@ type Config struct {
 	RunNetns      string // where namespaces are pinned
 	Etcd          Etcd
 	Endpoint      Endpoint
+	API           API
 	Users         Users
 	Keystone      Keystone
 	TLS           TLS
@@ -76,6 +77,7 @@ func Defaults() Raw {
 		NetnsDir:     "/run/netns",
 		Etcd:         RawEtcd{Prefix: "/moat/"},
 		Endpoint:     RawEndpoint{Username: BuiltinUser},
+		API:          defaultAPI(),
 		Users:        defaultUsers(),
 		Keystone:     defaultKeystone(),
 		Limits:       defaultLimits(),
@@ -95,7 +97,7 @@ func (r Raw) Valid() (Config, error) {
 		EtcdQuota: r.Embedded.QuotaBytes, EtcdRevision: r.Embedded.Revisions,
 	}
 	checks := []func(*Config, Raw) error{validNames, validPaths, validNetworks, validUplink, validEtcd, validLog,
-		validUsers, validKeystone, validTLS, validLimits}
+		validAPI, validUsers, validKeystone, validTLS, validLimits}
 	for _, check := range checks {
 		if err := check(&c, r); err != nil {
 			return Config{}, err

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"github.com/moatnet/moat/sdn/wire"
 )
 
 func TestBadValuesNameTheirKey(t *testing.T) {
@@ -34,6 +36,8 @@ func TestBadValuesNameTheirKey(t *testing.T) {
 		"etcd.prefix":                        func(r *Raw) { r.Etcd.Prefix = "moat" },
 		"log.format":                         func(r *Raw) { r.Log.Format = "xml" },
 		"log.level":                          func(r *Raw) { r.Log.Level = "loud" },
+		"api.release":                        func(r *Raw) { r.API.Release = "1.10" },
+		"api.release: \"\"":                  func(r *Raw) { r.API.Release = "" },
 		"users.file":                         func(r *Raw) { r.Users.File = "users" },
 		"users.tokenLifetime":                func(r *Raw) { r.Users.TokenLifetime = "a day" },
 		"users.tokenLifetime: 1s":            func(r *Raw) { r.Users.TokenLifetime = "1s" },
@@ -78,6 +82,25 @@ func TestKeysOfTheRESTAPI(t *testing.T) {
 		URL: "http://h/v3", Username: "u", PasswordFile: "/p", Project: "service", Domain: "default", TenantByName: true,
 		AdminRole: "admin", TenantAdminRole: "tenant_admin", TenantUserRole: "tenant_user",
 	}, c.Keystone)
+}
+
+// YAML reads 1.9 without quotes as a number, which is taken for what it says.
+func TestReleaseOfTheRESTAPI(t *testing.T) {
+	for text, want := range map[string]wire.Release{"5": wire.V5, `"5"`: wire.V5, "1.9": wire.V1, `"1.9"`: wire.V1} {
+		f := filepath.Join(t.TempDir(), "moat.yaml")
+		require.NoError(t, os.WriteFile(f, []byte("api: {release: "+text+"}\n"), 0o600))
+		raw, err := Defaults().ReadFile(f)
+		require.NoError(t, err, text)
+		c, err := raw.Valid()
+		require.NoError(t, err, text)
+		require.Equal(t, want, c.API.Release, text)
+	}
+	set := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags := AddFlags(set)
+	require.NoError(t, set.Parse([]string{"--api-release", "1.9"}))
+	c, err := flags.Config()
+	require.NoError(t, err)
+	require.Equal(t, wire.V1, c.API.Release)
 }
 
 func TestUnknownKeyIsAnError(t *testing.T) {

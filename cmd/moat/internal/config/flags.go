@@ -83,6 +83,7 @@ func bind(set *pflag.FlagSet, r *Raw) {
 }
 
 func bindREST(set *pflag.FlagSet, r *Raw) {
+	set.StringVar(&r.API.Release, "api-release", r.API.Release, "release of MidoNet that the REST API behaves like: 5 or 1.9")
 	set.StringVar(&r.Users.File, "users-file", r.Users.File, "users of the REST API beside admin; default: users in --data-dir")
 	set.StringVar(&r.Users.TokenLifetime, "token-lifetime", r.Users.TokenLifetime, "how long a login at the REST API holds")
 	set.StringVar(&r.Keystone.URL, "keystone-url", r.Keystone.URL, "Keystone v3 as a second provider of users, such as https://keystone:5000/v3")

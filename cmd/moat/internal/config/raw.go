@@ -28,6 +28,7 @@ type Raw struct {
 	Etcd          RawEtcd     `json:"etcd"`
 	Embedded      RawEmbedded `json:"embedded"`
 	Endpoint      RawEndpoint `json:"endpoint"`
+	API           RawAPI      `json:"api"`
 	Users         RawUsers    `json:"users"`
 	Keystone      RawKeystone `json:"keystone"`
 	TLS           RawTLS      `json:"tls"`

@@ -5,10 +5,17 @@ import (
 	"net/url"
 	"path/filepath"
 	"time"
+
+	"github.com/moatnet/moat/sdn/wire"
 )
 
 // BuiltinUser is the admin of the REST API whose password the daemon makes.
 const BuiltinUser = "admin"
+
+// RawAPI is the key api.
+type RawAPI struct {
+	Release string `json:"release"`
+}
 
 // RawUsers is the key users.
 type RawUsers struct {
@@ -45,6 +52,9 @@ type RawLimits struct {
 	RequestTimeout string `json:"requestTimeout"`
 }
 
+// API is what the REST API speaks.
+type API struct{ Release wire.Release }
+
 // Users are those of the REST API beside BuiltinUser.
 type Users struct {
 	File          string
@@ -75,6 +85,8 @@ type Limits struct {
 	RequestTimeout        time.Duration
 }
 
+func defaultAPI() RawAPI { return RawAPI{Release: "5"} }
+
 func defaultUsers() RawUsers { return RawUsers{TokenLifetime: "24h"} }
 
 func defaultKeystone() RawKeystone {
@@ -83,6 +95,18 @@ func defaultKeystone() RawKeystone {
 
 func defaultLimits() RawLimits {
 	return RawLimits{Connections: 1024, Requests: 256, RequestTimeout: "30s"}
+}
+
+func validAPI(c *Config, r Raw) error {
+	switch r.API.Release {
+	case "5":
+		c.API.Release = wire.V5
+	case "1.9":
+		c.API.Release = wire.V1
+	default:
+		return fmt.Errorf("api.release: %q is neither 5 nor 1.9", r.API.Release)
+	}
+	return nil
 }
 
 func validUsers(c *Config, r Raw) (err error) {

@@ -25,7 +25,7 @@ func (s *sdnPart) openREST(c config.Config) error {
 	if err != nil {
 		return fmt.Errorf("REST API: %w", err)
 	}
-	handler := server.New(server.Options{API: guarded{s.topology, s.lifeline}, Auth: who, Logger: s.log})
+	handler := server.New(server.Options{API: guarded{s.topology, s.lifeline}, Auth: who, Release: c.API.Release, Logger: s.log})
 	s.rest = server.NewHTTPServer(handler, server.Limits{
 		Connections: c.Limits.Connections, Requests: c.Limits.Requests, RequestTimeout: c.Limits.RequestTimeout, Logger: s.log,
 	})

@@ -7,21 +7,28 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"log/slog"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/go-resty/resty/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/access"
 	"github.com/moatnet/moat/sdn/auth"
+	"github.com/moatnet/moat/sdn/server"
+	"github.com/moatnet/moat/sdn/topology"
+	"github.com/moatnet/moat/sdn/wire"
 )
 
 // certify writes a certificate for loopback that signs itself, and its key.
@@ -114,6 +121,36 @@ func TestUsersOfTheRESTAPIOverTLS(t *testing.T) {
 	_, err = none.Routers(short, "")
 	require.Error(t, err, "no certificate")
 	require.NotErrorIs(t, err, sdn.ErrUnauthorized, "a password is not asked for")
+}
+
+// The configuration's release is what clients meet: the root says so, and a
+// router of 1.9 without a name is refused.
+func TestReleaseOfTheRESTAPI(t *testing.T) {
+	for release, want := range map[string]struct {
+		version string
+		status  int
+	}{"5": {"v5.0", http.StatusCreated}, "1.9": {"v1.9", http.StatusBadRequest}} {
+		top := topology.NewMemory(topology.Options{})
+		t.Cleanup(func() { require.NoError(t, top.Close()) })
+		s := &sdnPart{topology: top, password: "p", log: slog.New(slog.DiscardHandler)}
+		require.NoError(t, s.openREST(restConfig(t, func(r *config.Raw) { r.API.Release = release })))
+		rest := httptest.NewServer(s.rest.Handler)
+		t.Cleanup(rest.Close)
+		c := resty.New().SetBaseURL(rest.URL+server.DefaultBase).SetHeader("Accept", wire.JSON).SetHeader("Content-Type", wire.JSON)
+		var token struct{ Key string }
+		login, err := c.R().SetContext(t.Context()).SetBasicAuth(config.BuiltinUser, "p").Post("/login")
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(login.Body(), &token))
+		c.SetHeader("X-Auth-Token", token.Key)
+		var root struct{ Version string }
+		got, err := c.R().SetContext(t.Context()).Get("/")
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(got.Body(), &root))
+		require.Equal(t, want.version, root.Version)
+		made, err := c.R().SetContext(t.Context()).SetBody(`{"tenantId":"red"}`).Post("/routers")
+		require.NoError(t, err)
+		require.Equal(t, want.status, made.StatusCode(), made.String())
+	}
 }
 
 // What cannot be read ends a start before anything is served, and is named.

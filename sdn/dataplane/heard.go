@@ -18,6 +18,9 @@ type awaited struct {
 func (e *Engine) heard(ev Event) {
 	switch ev.Kind {
 	case Listening:
+		for _, s := range e.all() {
+			s.expectNothing()
+		}
 		e.listen.Do(func() { close(e.hearing) })
 		return
 	case EventsLost:
@@ -98,6 +101,15 @@ func (e *Engine) committing(s *space, f func() (int, error)) (int, error) {
 		e.settleSoon(s)
 	}
 	return n, err
+}
+
+// expectNothing forgets the transactions that have not been announced: those
+// before anyone listened never will be, and someone else's would be taken for
+// theirs.
+func (s *space) expectNothing() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.commits = 0
 }
 
 // ownCommit says whether an announcement of a commit is one of the engine's.

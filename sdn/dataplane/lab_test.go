@@ -108,6 +108,12 @@ func (l *lab) engine(c dataplane.Config) *dataplane.Engine {
 func (l *lab) run(c dataplane.Config) (*dataplane.Engine, func()) {
 	l.t.Helper()
 	e := l.engine(c)
+	return e, l.start(e)
+}
+
+// start runs an engine and returns a function that stops it.
+func (l *lab) start(e *dataplane.Engine) func() {
+	l.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(l.t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
@@ -127,7 +133,7 @@ func (l *lab) run(c dataplane.Config) (*dataplane.Engine, func()) {
 	case <-time.After(20 * time.Second):
 		l.t.Fatal("the engine is not ready")
 	}
-	return e, stop
+	return stop
 }
 
 func (l *lab) soon() context.Context {

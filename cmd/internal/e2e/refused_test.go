@@ -136,3 +136,23 @@ func TestAddWhenTheAPITakesTheLoginNoMore(t *testing.T) {
 		n.cli("tenant", "delete", tenant)
 	}
 }
+
+// An installation has one way out: a second machine over the same etcd is told so
+// at once, and the first one keeps it.
+func TestSecondMachineOverOneEtcdIsRefused(t *testing.T) {
+	n, etcd := newNodeOverEtcd(t)
+	other := newHost(t)
+	second := &lab.Daemon{Bin: bin, Dir: other.lab.Dir, Host: other.host, Args: []string{"--etcd-endpoints", etcd, "--node", "second"}}
+	before, err := second.Inventory()
+	require.NoError(t, err)
+	start := time.Now()
+	err = second.Start(t.Context())
+	require.ErrorContains(t, err, "this is host "+hostIDOf(t, second))
+	require.ErrorContains(t, err, "is bound to host "+hostIDOf(t, n.daemon))
+	require.ErrorContains(t, err, "--etcd-prefix")
+	require.Less(t, time.Since(start), 20*time.Second)
+	after, err := second.Inventory()
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	n.pod("red", "p1")
+}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 	"github.com/moatnet/moat/cmd/moat/internal/control"
+	"github.com/moatnet/moat/tenant"
 )
 
 // The parts of `moat up`.
@@ -65,6 +67,9 @@ func Up(ctx context.Context, c config.Config, log *slog.Logger) error {
 	}
 	d := &daemon{base: b, operations: operations{manager, api}, sdn: part, engine: eng, agent: a, sweeper: sweeper, at: at,
 		tasks: newTasks(log), downs: make(chan chan<- error), ending: make(chan struct{})}
+	if err := d.owns(ctx); err != nil {
+		return err
+	}
 	return d.run(ctx)
 }
 
@@ -122,8 +127,32 @@ func (d *daemon) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.owns(ctx); err != nil { // another host was faster
+		return err
+	}
 	if err := d.engine.WaitActive(ctx, p.Uplink); err != nil {
 		return fmt.Errorf("the uplink does not come up: %w", err)
+	}
+	return nil
+}
+
+// owns refuses an installation whose uplink is bound to another host: this
+// host's engine would make all of its network a second time, without a way out.
+func (d *daemon) owns(ctx context.Context) error {
+	provider, err := d.manager.ShowProvider(ctx)
+	if errors.Is(err, tenant.ErrNoProvider) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p, err := d.api.Port(ctx, provider.Uplink)
+	if err != nil {
+		return fmt.Errorf("read the uplink: %w", err)
+	}
+	if p.Host != "" && p.Host != d.host {
+		return fmt.Errorf("the uplink of installation %s is bound to host %s, and this is host %s: an installation's network is on one machine; "+
+			"give this machine an --etcd-prefix of its own, or, if it was that host before, --host-id %s", d.plan.ID, p.Host, d.host, p.Host)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ bench: lab reference
 	$(BIN)/moat-bench --bin $(BIN) --max-ratio 0.5
 
 bench-api: lab
-	$(BIN)/moat-bench-api --max-ratio 1.3 --max-get-p99 5ms
+	$(BIN)/moat-bench-api --dir /var/tmp --max-ratio 1.3 --max-get-p99 5ms
 
 bench-ipam: lab
 	$(BIN)/moat-bench-ipam

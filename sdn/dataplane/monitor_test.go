@@ -1,6 +1,8 @@
 package dataplane_test
 
 import (
+	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/ns"
 	mdl "github.com/mdlayher/netlink"
 	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,6 +21,27 @@ type monitor struct {
 	heard []string
 	conns []*mdl.Conn
 	done  sync.WaitGroup
+}
+
+// carried waits until the kernel has announced the carrier of all interfaces that
+// are up, which it does late.
+func carried(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		n, err := ns.GetNS(netnsDir + "/" + name)
+		require.NoError(t, err)
+		eventually(t, func() (all bool) {
+			require.NoError(t, n.Do(func(ns.NetNS) error {
+				links, err := netlink.LinkList()
+				all = !slices.ContainsFunc(links, func(l netlink.Link) bool {
+					return l.Attrs().Flags&net.FlagUp != 0 && l.Attrs().OperState != netlink.OperUp
+				})
+				return err
+			}))
+			return all
+		})
+		n.Close()
+	}
 }
 
 func watch(t *testing.T, names ...string) *monitor {

@@ -54,7 +54,9 @@ func TestSecondEngineTakesOverAndWritesNothing(t *testing.T) {
 	reaches(t, p.ns, q.address.Addr())
 	before := l.indexes(red)
 
-	m := watch(t, l.home(red), l.home(blue), sdn.NamespaceName(sdn.DeviceID(provider)))
+	names := []string{l.home(red), l.home(blue), sdn.NamespaceName(sdn.DeviceID(provider))}
+	carried(t, names...)
+	m := watch(t, names...)
 	second := l.engine(l.config)
 	defer second.Close()
 	for range 2 {

@@ -53,6 +53,7 @@ type Agent struct {
 	tenant  sdn.TenantID
 	pools   ipam.PoolStore
 	boot    string
+	turns   turns
 }
 
 // New makes an agent that does not listen yet.

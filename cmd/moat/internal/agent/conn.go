@@ -46,6 +46,8 @@ func (a *Agent) serve(ctx, undoing context.Context, c *net.UnixConn) {
 		}
 		received <- err
 	}()
+	turn := a.turns.begin(call, request)
+	defer a.turns.end(turn)
 	start := time.Now()
 	reply := a.Handle(call, request)
 	err := errors.Join(write(c, reply), c.SetReadDeadline(time.Now().Add(replyTimeout)))
@@ -57,7 +59,7 @@ func (a *Agent) serve(ctx, undoing context.Context, c *net.UnixConn) {
 		<-received
 	}
 	if err != nil && reply.Failure == nil {
-		a.lost(undoing, request, err)
+		a.turns.undo(turn, func() { a.lost(undoing, request, err) })
 	}
 }
 

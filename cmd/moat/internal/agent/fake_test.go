@@ -20,6 +20,7 @@ type service struct {
 	checked   []tenant.Attached
 	fail      error                           // answer of every call
 	entered   func(ctx context.Context) error // runs inside Attach, if set
+	leaving   func()                          // runs before Detach, if set
 }
 
 func newService() *service {
@@ -57,6 +58,9 @@ func (s *service) Attach(ctx context.Context, r tenant.AttachRequest) (tenant.At
 }
 
 func (s *service) Detach(_ context.Context, a ipam.Attachment) error {
+	if s.leaving != nil {
+		s.leaving()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.detached = append(s.detached, a)

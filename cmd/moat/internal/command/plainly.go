@@ -33,7 +33,7 @@ func plainly(cmd *cobra.Command) {
 	case cmd.Args != nil:
 		right := cmd.Args
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if right(cmd, args) == nil {
+			if right(cmd, args) == nil && !slices.Contains(args, "") {
 				return nil
 			}
 			return fmt.Errorf("%s were given; the command is: %s", arguments(args), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
@@ -46,6 +46,9 @@ func arguments(args []string) string {
 	case 0:
 		return "no arguments"
 	case 1:
+		if args[0] == "" {
+			return "empty arguments"
+		}
 		return fmt.Sprintf("too many arguments (%q)", args[0])
 	}
 	return fmt.Sprintf("%d arguments (%s)", len(args), strings.Join(args, " "))

@@ -44,6 +44,15 @@ func TestWrongCommandLinesAreErrorsThatSayWhatIsRight(t *testing.T) {
 	}
 }
 
+// An empty variable of a script is no name.
+func TestEmptyArgumentIsNoName(t *testing.T) {
+	for _, command := range []string{"create", "show", "delete"} {
+		var out, log strings.Builder
+		err := Run(t.Context(), []string{"tenant", command, ""}, strings.NewReader(""), &out, &log)
+		require.ErrorContains(t, err, "empty arguments were given; the command is: moat tenant "+command+" NAME")
+	}
+}
+
 func TestHelpIsNoError(t *testing.T) {
 	for _, line := range []string{"", "tenant", "tenant --help", "help tenant", "tenant delete --help"} {
 		out, err := moat(t, line)

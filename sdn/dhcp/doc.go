@@ -5,8 +5,8 @@
 // Only clients that the topology names get an answer. A relayed message, a
 // DHCPINFORM, DHCPRELEASE or DHCPDECLINE, and one to another server get none.
 //
-// Messages are read and written here: only the fixed fields and some options
-// matter, and every byte comes from tenants.
+// Every byte of a request comes from a tenant: what is no message to the library
+// that reads them is ignored, and an answer is never longer than the client takes.
 //
 // It opens no socket and keeps no time. It imports sdn; sdn/dataplane, which
 // carries the frames, and cmd (for CheckHost) may import it.

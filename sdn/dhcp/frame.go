@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
 // Sizes of headers, in bytes, and numbers in them.
@@ -49,25 +51,25 @@ func parse(frame []byte) (datagram, bool) {
 
 // frame puts an answer in a frame. A client that has no address yet gets it by
 // its MAC, unless it says that it cannot (RFC 2131, section 4.1).
-func (s *Server) frame(answer, request message, to net.HardwareAddr, from netip.Addr) []byte {
+func (s *Server) frame(answer, request *dhcpv4.DHCPv4, to net.HardwareAddr, from netip.Addr) []byte {
 	everyone := net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
-	mac, dst := to, answer.your
+	mac, dst := to, answer.YourIPAddr
 	switch {
-	case answer.kind() == nak:
-		mac, dst = everyone, broadcast
-	case !request.client.IsUnspecified():
-		dst = request.client
-	case request.flags&broadcastFlag != 0:
-		mac, dst = everyone, broadcast
+	case answer.MessageType() == dhcpv4.MessageTypeNak:
+		mac, dst = everyone, net.IPv4bcast
+	case !request.ClientIPAddr.IsUnspecified():
+		dst = request.ClientIPAddr
+	case request.IsBroadcast():
+		mac, dst = everyone, net.IPv4bcast
 	}
-	payload := answer.encode()
+	payload := answer.ToBytes()
 	out := make([]byte, 0, etherSize+ipSize+udpSize+len(payload))
 	out = append(append(append(out, mac...), s.mac...), etherIPv4>>8, etherIPv4&0xff)
 	ip := make([]byte, ipSize)
 	ip[0], ip[8], ip[9] = 0x45, 64, protocolUDP
 	binary.BigEndian.PutUint16(ip[2:], uint16(ipSize+udpSize+len(payload)))
 	copy(ip[12:], from.AsSlice())
-	copy(ip[16:], dst.AsSlice())
+	copy(ip[16:], dst.To4())
 	binary.BigEndian.PutUint16(ip[10:], ^sum(0, ip))
 	udp := make([]byte, udpSize, udpSize+len(payload))
 	binary.BigEndian.PutUint16(udp, serverPort)

@@ -1,11 +1,11 @@
 package dhcp
 
 import (
-	"encoding/binary"
 	"math"
 	"net"
 	"net/netip"
-	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/moatnet/moat/sdn"
 )
@@ -20,85 +20,85 @@ const (
 // maxDNS is how many servers of names a client is told of.
 const maxDNS = 16
 
-// message is the answer to a request.
-func (c client) message(request message, kind byte, mtu int) message {
-	none := netip.IPv4Unspecified()
-	m := &draft{limit: limit(request, mtu), message: message{
-		op: opReply, hardware: hardwareEthernet, mac: request.mac, id: request.id, flags: request.flags,
-		client: none, your: none, next: none, relay: none, options: make(map[uint8][]byte),
+// emptySize is the size of a message without options, with their end, in bytes.
+const emptySize = 241
+
+// message is the answer to a request. It holds nothing of the request but what
+// is named here: the library's own reply copies options of any length.
+func (c client) message(request *dhcpv4.DHCPv4, kind dhcpv4.MessageType, mtu int) *dhcpv4.DHCPv4 {
+	m := &draft{room: limit(request, mtu) - emptySize, DHCPv4: &dhcpv4.DHCPv4{
+		OpCode: dhcpv4.OpcodeBootReply, HWType: request.HWType, ClientHWAddr: request.ClientHWAddr,
+		TransactionID: request.TransactionID, Flags: request.Flags, Options: make(dhcpv4.Options),
 	}}
-	m.put(optKind, []byte{kind})
-	m.put(optServer, c.server().AsSlice())
-	if id := request.options[optClient]; len(id) <= maxValue { // RFC 6842
-		m.put(optClient, id)
+	server := net.IP(c.server().AsSlice())
+	m.put(dhcpv4.OptMessageType(kind))
+	m.put(dhcpv4.OptServerIdentifier(server))
+	m.put(dhcpv4.OptClientIdentifier(request.GetOneOption(dhcpv4.OptionClientIdentifier))) // RFC 6842
+	if kind == dhcpv4.MessageTypeNak {
+		return m.DHCPv4
 	}
-	if kind == nak {
-		return m.message
+	m.YourIPAddr, m.ServerIPAddr = c.addr.AsSlice(), server
+	if kind == dhcpv4.MessageTypeAck {
+		m.ClientIPAddr = request.ClientIPAddr
 	}
-	m.your, m.next = c.addr, c.server()
-	if kind == ack {
-		m.client = request.client
-	}
-	m.put(optLease, seconds(lease))
-	m.put(optRenew, seconds(renew))
-	m.put(optRebind, seconds(rebind))
+	m.put(dhcpv4.OptIPAddressLeaseTime(lease))
+	m.put(dhcpv4.OptRenewTimeValue(renew))
+	m.put(dhcpv4.OptRebindingTimeValue(rebind))
 	c.configure(m, mtu)
-	return m.message
+	return m.DHCPv4
 }
 
-// draft is a message that does not grow longer than its limit, in bytes.
+// draft is a message with room, in bytes, for further options.
 type draft struct {
-	message
-	limit int
+	*dhcpv4.DHCPv4
+	room int
 }
 
 // put sets an option, in place of one that is there. One of no length or more
-// than 255 bytes, or with which the message would be too long, is left out.
-func (m *draft) put(code uint8, value []byte) {
-	if len(value) == 0 || len(value) > maxValue {
+// than 255 bytes, or for which there is no room, is left out.
+func (m *draft) put(o dhcpv4.Option) {
+	code, value := o.Code.Code(), o.Value.ToBytes()
+	more := 2 + len(value)
+	if was, had := m.Options[code]; had {
+		more -= 2 + len(was)
+	}
+	if len(value) == 0 || len(value) > maxValue || more > m.room {
 		return
 	}
-	was, had := m.options[code]
-	m.options[code] = value
-	if len(m.encode()) <= m.limit {
-		return
-	}
-	delete(m.options, code)
-	if had {
-		m.options[code] = was
-	}
+	m.Options[code] = value
+	m.room -= more
 }
 
 // configure puts what the subnet says, and then the host's own options, which
 // come before the subnet's.
 func (c client) configure(m *draft, mtu int) {
 	n := c.subnet
-	m.put(optMask, net.CIDRMask(n.Prefix.Bits(), 32))
+	m.put(dhcpv4.OptSubnetMask(net.CIDRMask(n.Prefix.Bits(), 32)))
 	if n.Gateway.Is4() {
-		m.put(optRouter, n.Gateway.AsSlice())
+		m.put(dhcpv4.OptRouter(n.Gateway.AsSlice()))
 	}
-	var dns []byte
+	var dns []net.IP
 	for _, a := range n.DNS[:min(len(n.DNS), maxDNS)] {
 		if a.Is4() {
-			dns = append(dns, a.AsSlice()...)
+			dns = append(dns, a.AsSlice())
 		}
 	}
-	m.put(optDNS, dns)
+	m.put(dhcpv4.OptDNS(dns...))
 	if n.MTU != 0 {
 		mtu = n.MTU
 	}
 	if mtu >= minMTU {
-		m.put(optMTU, binary.BigEndian.AppendUint16(nil, uint16(min(mtu, math.MaxUint16))))
+		m.put(dhcpv4.Option{Code: dhcpv4.OptionInterfaceMTU, Value: dhcpv4.Uint16(min(mtu, math.MaxUint16))})
 	}
 	if len(n.Routes) > 0 {
-		m.put(optStaticRoutes, encodeRoutes(withDefault(n.Routes, n.Gateway)))
+		m.put(dhcpv4.OptClasslessStaticRoute(staticRoutes(withDefault(n.Routes, n.Gateway))...))
 	}
 	for _, o := range c.extra {
-		if o.code == nextServer {
-			m.next = netip.AddrFrom4([4]byte(o.value))
+		if o.Code.Code() == nextServer {
+			m.ServerIPAddr = o.Value.ToBytes()
 			continue
 		}
-		m.put(o.code, o.value)
+		m.put(o)
 	}
 }
 
@@ -117,29 +117,23 @@ func withDefault(routes []sdn.DHCPRoute, gateway netip.Addr) []sdn.DHCPRoute {
 	return append(routes[:len(routes):len(routes)], sdn.DHCPRoute{Dst: all, Gateway: gateway})
 }
 
-func encodeRoutes(routes []sdn.DHCPRoute) []byte {
-	var out []byte
+// staticRoutes are the routes that are IPv4's.
+func staticRoutes(routes []sdn.DHCPRoute) dhcpv4.Routes {
+	var out dhcpv4.Routes
 	for _, r := range routes {
-		if !r.Dst.Addr().Is4() || !r.Gateway.Is4() {
-			continue
+		if r.Dst.Addr().Is4() && r.Gateway.Is4() {
+			dst := &net.IPNet{IP: r.Dst.Masked().Addr().AsSlice(), Mask: net.CIDRMask(r.Dst.Bits(), 32)}
+			out = append(out, &dhcpv4.Route{Dest: dst, Router: r.Gateway.AsSlice()})
 		}
-		dst := r.Dst.Masked().Addr().As4()
-		out = append(out, byte(r.Dst.Bits()))
-		out = append(out, dst[:(r.Dst.Bits()+7)/8]...)
-		out = append(out, r.Gateway.AsSlice()...)
 	}
 	return out
 }
 
-// limit is how long a message the client takes.
-func limit(request message, mtu int) int {
+// limit is how long a message the client takes, in bytes.
+func limit(request *dhcpv4.DHCPv4, mtu int) int {
 	size := minDatagram
-	if most := request.options[optMaxSize]; len(most) == 2 {
-		size = max(size, min(int(binary.BigEndian.Uint16(most)), mtu))
+	if most, err := request.MaxMessageSize(); err == nil {
+		size = max(size, min(int(most), mtu))
 	}
 	return size - headers
-}
-
-func seconds(d time.Duration) []byte {
-	return binary.BigEndian.AppendUint32(nil, uint32(d/time.Second))
 }

@@ -8,14 +8,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
 	"github.com/moatnet/moat/sdn"
 )
-
-// option is a further option as it is sent.
-type option struct {
-	code  uint8
-	value []byte
-}
 
 // nextServer stands for the field siaddr of a message, which is no option.
 const nextServer = 0
@@ -85,7 +81,7 @@ func CheckHost(h sdn.DHCPHost) error {
 
 // options are those of a list that can be sent, with the first reason why others
 // cannot.
-func options(list []sdn.DHCPOption) (out []option, first error) {
+func options(list []sdn.DHCPOption) (out []dhcpv4.Option, first error) {
 	for _, o := range list {
 		one, err := encode(o)
 		if err == nil {
@@ -97,19 +93,19 @@ func options(list []sdn.DHCPOption) (out []option, first error) {
 	return out, first
 }
 
-func encode(o sdn.DHCPOption) (option, error) {
+func encode(o sdn.DHCPOption) (dhcpv4.Option, error) {
 	code, as, err := lookup(o.Name)
 	if err != nil {
-		return option{}, err
+		return dhcpv4.Option{}, err
 	}
 	value, err := as.encode(strings.TrimSpace(o.Value))
 	if err != nil {
-		return option{}, fmt.Errorf("option %q: value %q: %s: %w", o.Name, o.Value, err, sdn.ErrInvalid)
+		return dhcpv4.Option{}, fmt.Errorf("option %q: value %q: %s: %w", o.Name, o.Value, err, sdn.ErrInvalid)
 	}
 	if len(value) == 0 || len(value) > maxValue {
-		return option{}, fmt.Errorf("option %q: value of %d bytes, not 1 to %d: %w", o.Name, len(value), maxValue, sdn.ErrInvalid)
+		return dhcpv4.Option{}, fmt.Errorf("option %q: value of %d bytes, not 1 to %d: %w", o.Name, len(value), maxValue, sdn.ErrInvalid)
 	}
-	return option{code: code, value: value}, nil
+	return dhcpv4.OptGeneric(dhcpv4.GenericOptionCode(code), value), nil
 }
 
 // lookup finds an option by its name or number.
@@ -214,5 +210,5 @@ func routes(text string) ([]byte, error) {
 		}
 		list = append(list, sdn.DHCPRoute{Dst: dst, Gateway: gateway})
 	}
-	return encodeRoutes(list), nil
+	return staticRoutes(list).ToBytes(), nil
 }

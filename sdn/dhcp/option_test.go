@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/sdn"
@@ -64,10 +65,10 @@ func TestOptionsByNameAndNumber(t *testing.T) {
 		h := host()
 		h.Options = []sdn.DHCPOption{{Name: c.name, Value: c.value}}
 		require.NoError(t, CheckHost(h))
-		reply, _, ok := server(t, subnet(), h).Answer(request(t, discover))
+		reply, _, ok := server(t, subnet(), h).Answer(request(t, dhcpv4.MessageTypeDiscover))
 		require.True(t, ok)
 		m, _ := open(t, reply)
-		require.Equal(t, c.want, string(m.options[c.code]), c.name)
+		require.Equal(t, c.want, string(m.GetOneOption(dhcpv4.GenericOptionCode(c.code))), c.name)
 	}
 }
 
@@ -75,8 +76,8 @@ func TestNextServerIsNoOption(t *testing.T) {
 	h := host()
 	h.Options = []sdn.DHCPOption{{Name: "server-ip-address", Value: "192.0.2.9"}}
 	require.NoError(t, CheckHost(h))
-	reply, _, ok := server(t, subnet(), h).Answer(request(t, discover))
+	reply, _, ok := server(t, subnet(), h).Answer(request(t, dhcpv4.MessageTypeDiscover))
 	require.True(t, ok)
 	m, _ := open(t, reply)
-	require.Equal(t, "192.0.2.9", m.next.String())
+	require.Equal(t, "192.0.2.9", m.ServerIPAddr.String())
 }

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/insomniacslk/dhcp/iana"
+
 	"github.com/moatnet/moat/sdn"
 )
 
@@ -30,7 +33,7 @@ type Server struct {
 type client struct {
 	addr   netip.Addr
 	subnet sdn.DHCPSubnet
-	extra  []option
+	extra  []dhcpv4.Option
 }
 
 // New returns a server of the subnets that are enabled, for the hosts in them.
@@ -83,8 +86,8 @@ func (s *Server) Answer(frame []byte) (reply []byte, to net.HardwareAddr, ok boo
 	if !known || in.dst != broadcast && in.dst != c.server() {
 		return nil, nil, false
 	}
-	request, ok := decode(in.payload)
-	if !ok || !request.direct(in.src) {
+	request, err := dhcpv4.FromBytes(in.payload)
+	if err != nil || !direct(request, in.src) {
 		return nil, nil, false
 	}
 	kind, ok := c.decide(request)
@@ -96,31 +99,32 @@ func (s *Server) Answer(frame []byte) (reply []byte, to net.HardwareAddr, ok boo
 }
 
 // direct says whether a client itself sent the message, for itself.
-func (m message) direct(src net.HardwareAddr) bool {
-	return m.op == opRequest && m.hardware == hardwareEthernet && bytes.Equal(m.mac, src) && m.relay.IsUnspecified()
+func direct(m *dhcpv4.DHCPv4, src net.HardwareAddr) bool {
+	return m.OpCode == dhcpv4.OpcodeBootRequest && m.HWType == iana.HWTypeEthernet &&
+		bytes.Equal(m.ClientHWAddr, src) && m.GatewayIPAddr.IsUnspecified()
 }
 
 // decide says with what kind of message a request is answered (RFC 2131,
 // section 4.3).
-func (c client) decide(m message) (kind byte, ok bool) {
-	switch m.kind() {
-	case discover:
-		return offer, true
-	case ask:
+func (c client) decide(m *dhcpv4.DHCPv4) (kind dhcpv4.MessageType, ok bool) {
+	switch m.MessageType() {
+	case dhcpv4.MessageTypeDiscover:
+		return dhcpv4.MessageTypeOffer, true
+	case dhcpv4.MessageTypeRequest:
 	default:
-		return 0, false
+		return dhcpv4.MessageTypeNone, false
 	}
-	if chosen, named := m.options[optServer]; named && !same(chosen, c.server()) {
-		return 0, false // it chose another server
+	if m.Options.Has(dhcpv4.OptionServerIdentifier) && !same(m.ServerIdentifier(), c.server()) {
+		return dhcpv4.MessageTypeNone, false // it chose another server
 	}
-	wish, named := m.options[optRequested]
-	if !named {
-		wish = m.client.AsSlice() // it has an address, and wants to keep it
+	wish := m.ClientIPAddr // it has an address, and wants to keep it
+	if m.Options.Has(dhcpv4.OptionRequestedIPAddress) {
+		wish = m.RequestedIPAddress()
 	}
 	if !same(wish, c.addr) {
-		return nak, true
+		return dhcpv4.MessageTypeNak, true
 	}
-	return ack, true
+	return dhcpv4.MessageTypeAck, true
 }
 
-func same(b []byte, a netip.Addr) bool { return bytes.Equal(b, a.AsSlice()) }
+func same(ip net.IP, a netip.Addr) bool { return ip.Equal(a.AsSlice()) }

@@ -63,3 +63,17 @@ func FuzzNames(f *testing.F) {
 		require.Equal(t, good, err == nil, "interface %q", s)
 	})
 }
+
+func TestWhatCannotBeReadIsSaidInWords(t *testing.T) {
+	for conf, want := range map[string]string{
+		`[1]`:                       "network configuration: it is of the wrong type: array",
+		`"x"`:                       "network configuration: it is of the wrong type: string",
+		`{"name":"n","socket":7}`:   `network configuration: key "socket" is of the wrong type: number`,
+		`{"name":"n","standalone":`: "network configuration: unexpected end of JSON input",
+	} {
+		_, failure := cniconf.ReadHead(cniconf.Add, []byte(conf))
+		require.NotNil(t, failure, conf)
+		require.Equal(t, want, failure.Msg)
+		require.EqualValues(t, cniconf.CodeDecode, failure.Code)
+	}
+}

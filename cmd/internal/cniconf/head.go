@@ -2,6 +2,7 @@ package cniconf
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ type Head struct {
 func ReadHead(command string, stdin []byte) (Head, *Error) {
 	h := Head{Socket: DefaultSocket}
 	if err := json.Unmarshal(stdin, &h); err != nil {
-		return h, &Error{Code: CodeDecode, Msg: fmt.Sprintf("network configuration: %v", err),
+		return h, &Error{Code: CodeDecode, Msg: "network configuration: " + Unreadable(err),
 			Details: "a JSON object is expected on standard input"}
 	}
 	h.CNIVersion = orElse(h.CNIVersion, undeclared)
@@ -53,6 +54,20 @@ func ReadHead(command string, stdin []byte) (Head, *Error) {
 		return h, configError(h, fmt.Sprintf("socket %q is no absolute path", h.Socket), `correct the key "socket"`)
 	}
 	return h, h.allows(command)
+}
+
+// Unreadable says what is wrong with JSON that could not be read, in the words of
+// who wrote it.
+func Unreadable(err error) string {
+	var kind *json.UnmarshalTypeError
+	if !errors.As(err, &kind) {
+		return err.Error()
+	}
+	where := "it"
+	if kind.Field != "" {
+		where = fmt.Sprintf("key %q", kind.Field)
+	}
+	return fmt.Sprintf("%s is of the wrong type: %s", where, kind.Value)
 }
 
 // since is the first version of the specification that has a command.

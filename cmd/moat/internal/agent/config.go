@@ -163,7 +163,7 @@ func (r rawConfig) valid() (Config, error) {
 }
 
 func decodeError(err error) error {
-	return &cniconf.Error{Code: cniconf.CodeDecode, Msg: fmt.Sprintf("network configuration: %v", err),
+	return &cniconf.Error{Code: cniconf.CodeDecode, Msg: "network configuration: " + cniconf.Unreadable(err),
 		Details: "correct the type of this key"}
 }
 

@@ -58,6 +58,7 @@ func TestOptionsByNameAndNumber(t *testing.T) {
 		{"19", "0", 19, "\x00"},
 		{"bootfile-name", "pxe.0", 67, "pxe.0"},
 		{"classless-static-route", "10.0.0.0/8,10.0.0.2", 121, "\x08\x0a\x0a\x00\x00\x02"},
+		{"classless-static-route", "192.0.2.129/25,10.0.0.2", 121, "\x19\xc0\x00\x02\x80\x0a\x00\x00\x02"},
 		{"200", "text", 200, "text"},
 		{"201", "0x00ff", 201, "\x00\xff"},
 		{"202", "192.0.2.1", 202, "\xc0\x00\x02\x01"},

@@ -214,8 +214,8 @@ func TestSubnetWithoutAnythingStillNamesAServer(t *testing.T) {
 	require.True(t, ok)
 	m, _ := open(t, reply)
 	require.Equal(t, "10.0.0.1", m.ServerIdentifier().String())
-	require.Empty(t, m.Router())
-	require.Empty(t, m.DNS())
+	require.False(t, m.Options.Has(dhcpv4.OptionRouter))
+	require.False(t, m.Options.Has(dhcpv4.OptionDomainNameServer))
 	require.Nil(t, m.GetOneOption(dhcpv4.OptionClasslessStaticRoute))
 	require.Equal(t, []byte{0x23, 0x28}, m.GetOneOption(dhcpv4.OptionInterfaceMTU))
 }
@@ -250,9 +250,29 @@ func TestMessageIsAsLongAsTheClientTakes(t *testing.T) {
 	require.Len(t, m.GetOneOption(dhcpv4.GenericOptionCode(202)), 200)
 	s = server(t, subnet(), host())
 	long := func(m *dhcpv4.DHCPv4) { m.Options[dhcpv4.OptionClientIdentifier.Code()] = make([]byte, 900) }
-	reply, _, _ = s.Answer(request(t, dhcpv4.MessageTypeDiscover, most(100), long))
-	require.NotEmpty(t, reply)
-	require.LessOrEqual(t, len(reply), 14+576)
-	m, _ = open(t, reply)
-	require.Nil(t, m.GetOneOption(dhcpv4.OptionClientIdentifier))
+	for _, n := range []uint16{100, 1500} {
+		reply, _, _ = s.Answer(request(t, dhcpv4.MessageTypeDiscover, most(n), long))
+		require.NotEmpty(t, reply)
+		require.LessOrEqual(t, len(reply), 14+576)
+		m, _ = open(t, reply)
+		require.Nil(t, m.GetOneOption(dhcpv4.OptionClientIdentifier), "%d: no option holds it", n)
+	}
+}
+
+func TestRoomInAMessageIsUsedToTheLastByte(t *testing.T) {
+	longest := 0
+	for n := 1; n <= 255; n++ {
+		h := host()
+		for _, length := range []int{1, n} { // the second comes in place of the first
+			h.Options = append(h.Options, sdn.DHCPOption{Name: "200", Value: strings.Repeat("x", length)})
+		}
+		h.Options = append(h.Options, sdn.DHCPOption{Name: "201", Value: strings.Repeat("x", 40)})
+		reply, _, ok := server(t, subnet(), h).Answer(request(t, dhcpv4.MessageTypeDiscover))
+		require.True(t, ok)
+		m, _ := open(t, reply)
+		if m.Options[201] != nil {
+			longest = max(longest, len(reply))
+		}
+	}
+	require.Equal(t, 14+576, longest)
 }

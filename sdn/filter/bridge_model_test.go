@@ -25,6 +25,7 @@ type bridgeModel struct {
 func tracked(p packet, back bool) (string, bool) {
 	if p.quotes() {
 		quoted, _ := parse([]byte(p.payload))
+		quoted.src = p.dst
 		return tracked(quoted, true)
 	}
 	if p.proto == gre {
@@ -44,7 +45,7 @@ func tracked(p packet, back bool) (string, bool) {
 func (m *bridgeModel) send(from sdn.PortID, p packet) (string, packet) {
 	to, ok := map[string]sdn.PortID{"10.1.0.1": bridgeOwn, "10.1.0.11": portA, "10.1.0.12": portB, "10.1.0.13": portC}[p.dst.String()]
 	key, known := tracked(p, false)
-	w := &walk{m: &model{top: m.top}, p: p, in: from, entry: from, isReturn: known && m.flows[key]}
+	w := &walk{m: &model{top: m.top}, p: p, in: from, entry: from, isReturn: known && m.flows[key] && (p.proto != icmp || p.icmpType != 8)}
 	if from == bridgeOwn {
 		w.entry, w.isReturn = "", true
 	}
@@ -84,10 +85,12 @@ func bridgeProbes() []probe {
 		{"b", asked},
 		{"a", asked.answer()},
 		{"a", quoting("10.1.0.11", asked)},
+		{"a", errorTo("10.1.0.13", asked)},
 		{"c", tcpSYN("10.1.0.13", "10.1.0.11", 2003, 80)},
 		{"a", back(tcpSYN("10.1.0.13", "10.1.0.11", 2003, 80), synFlag|ackFlag)},
 		{"b", echo("10.1.0.12", "10.1.0.13", 2004)},
 		{"c", echo("10.1.0.12", "10.1.0.13", 2004).answer()},
+		{"c", echo("10.1.0.13", "10.1.0.12", 2004)},
 		{"a", echo("10.1.0.11", "10.1.0.1", 2005)},
 		{"c", packet{src: addr("10.1.0.13"), dst: addr("10.1.0.12"), proto: gre}},
 		{"b", udpPacket("10.1.0.12", "10.1.0.13", 2006, 80)},

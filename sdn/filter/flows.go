@@ -59,6 +59,12 @@ func wayBack(sport, dport nft.Field) nft.Tuple {
 	return nft.Tuple{nft.IPDst, nft.IPSrc, nft.IPProto, dport, sport}
 }
 
+// wayBackQuoted is the way back of what an ICMP error quotes. Its receiver has to
+// be who sent that; to others anyone could send errors about flows of his own.
+func wayBackQuoted(sport, dport nft.Field) nft.Tuple {
+	return nft.Tuple{nft.QuotedDst, nft.IPDst, nft.QuotedProto, sport, dport}
+}
+
 // keepFlows adds the sets and the chains that fill and ask them.
 func (d *device) keepFlows(b sdn.Bridge, inStages, outStages []bridgeStage) {
 	for _, s := range []nft.Set{{Name: setFlows, Key: nft.TypeFlow}, {Name: setConnections, Key: nft.TypeFlow}, {Name: setParts, Key: nft.TypeFragment}} {
@@ -102,13 +108,13 @@ func flowKnown() []nft.Rule {
 	}
 	rules = append(rules,
 		nft.NewRule(ip, proto(protoTCP), nft.Lookup{Key: way(nft.SrcPort, nft.DstPort), Set: setConnections}, mark),
-		nft.NewRule(ip, proto(protoICMP), nft.Match{Field: nft.ICMPType, Set: "quoting", Not: true}, nft.Lookup{Key: way(nft.ICMPID, nft.ICMPID), Set: setFlows}, mark))
+		nft.NewRule(ip, proto(protoICMP), match(nft.ICMPType, nft.Uint8(icmpEchoReply)), nft.Lookup{Key: way(nft.ICMPID, nft.ICMPID), Set: setFlows}, mark))
 	for _, set := range []string{setFlows, setConnections} {
 		rules = append(rules, nft.NewRule(append(quotes[:len(quotes):len(quotes)],
-			nft.Lookup{Key: nft.Tuple{nft.QuotedDst, nft.QuotedSrc, nft.QuotedProto, nft.QuotedDstPort, nft.QuotedSrcPort}, Set: set}, mark)...))
+			nft.Lookup{Key: wayBackQuoted(nft.QuotedDstPort, nft.QuotedSrcPort), Set: set}, mark)...))
 	}
 	rules = append(rules, nft.NewRule(append(quotes[:len(quotes):len(quotes)], match(nft.QuotedProto, nft.Uint8(protoICMP)),
-		nft.Lookup{Key: nft.Tuple{nft.QuotedDst, nft.QuotedSrc, nft.QuotedProto, nft.QuotedICMPID, nft.QuotedICMPID}, Set: setFlows}, mark)...))
+		nft.Lookup{Key: wayBackQuoted(nft.QuotedICMPID, nft.QuotedICMPID), Set: setFlows}, mark)...))
 	return append(rules, nft.NewRule(isReturn(), ip, more, nft.Update{Key: part, Set: setParts, Timeout: partTime}))
 }
 

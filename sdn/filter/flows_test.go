@@ -33,6 +33,13 @@ func quoting(src string, about packet) packet {
 	return packet{src: addr(src), dst: about.src, proto: icmp, icmpType: 3, icmpCode: 3, payload: string(about.bytes())}
 }
 
+// errorTo is an ICMP error about a packet to whoever that is.
+func errorTo(dst string, about packet) packet {
+	p := quoting("10.1.0.11", about)
+	p.dst = addr(dst)
+	return p
+}
+
 const (
 	synFlag = 0x02
 	ackFlag = 0x10
@@ -68,6 +75,9 @@ func TestReturnFlowOnABridge(t *testing.T) {
 		{"TCP that is reset", []step{toA(syn), toB(back(syn, synFlag|ackFlag)), toB(back(syn, rstFlag)), toA(syn), toB(back(syn, synFlag|ackFlag))}},
 		{"errors about what was sent", []step{lost(quoting("10.1.0.11", question)), toA(question), toB(quoting("10.1.0.11", question)),
 			lost(quoting("10.1.0.11", stray.answer())), toA(ping), toB(quoting("10.1.0.11", ping)), toA(syn), toB(quoting("10.1.0.11", syn))}},
+		{"errors about the flow of another", []step{toA(question), sends("a", errorTo("10.1.0.13", question)), toB(errorTo("10.1.0.12", question))}},
+		{"who is asked for an echo asks nothing", []step{toA(ping), lost(echo("10.1.0.11", "10.1.0.12", 77)),
+			lost(packet{src: addr("10.1.0.11"), dst: addr("10.1.0.12"), proto: icmp, icmpType: 13, sport: 77}), toB(ping.answer())}},
 		{"fragments", []step{{"a", answers, nil}, {"a", answers[1:], nil}, toA(question), {"a", answers, text(map[string][]packet{"b": answers})}}},
 		{"protocols without ports", []step{toA(packet{src: addr("10.1.0.12"), dst: addr("10.1.0.11"), proto: gre}),
 			lost(packet{src: addr("10.1.0.11"), dst: addr("10.1.0.12"), proto: gre})}},

@@ -56,8 +56,11 @@ func readQuery(raw string) (url.Values, error) {
 
 func bodyError(err error) error {
 	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	switch {
+	case errors.As(err, &large):
 		return errTooLarge
+	case errors.Is(err, errBusy):
+		return errBusy
 	}
 	return fmt.Errorf("the body cannot be read: %v: %w", err, sdn.ErrInvalid)
 }

@@ -17,8 +17,10 @@ const (
 	readTimeout       = 30 * time.Second // headers and body
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
-	// queueFor is how long a request waits for others to be answered.
-	queueFor = time.Second
+	// queueFor is how long a request waits for others to be answered. While it
+	// does, every bodyPatience one that waits for its own client is ended.
+	queueFor     = time.Second
+	bodyPatience = queueFor / 4
 	// answerSlack and answerRate are what a client has to read an answer: this
 	// long, and that many bytes per second beyond.
 	answerSlack = 15 * time.Second
@@ -36,7 +38,7 @@ type Limits struct {
 	// are being answered.
 	Connections int
 	// Requests are answered at once; 0: 256. Those beyond wait for a second
-	// and get 503.
+	// and get 503, as do those whose bodies arrive slowly while others wait.
 	Requests int
 	// RequestTimeout is the deadline of one request; 0: 30 s.
 	RequestTimeout time.Duration
@@ -55,7 +57,7 @@ func NewHTTPServer(h http.Handler, l Limits) *http.Server {
 	open := newConns(l.Connections)
 	return &http.Server{
 		Handler: &limited{
-			next: h, open: open, slots: make(chan struct{}, l.Requests), timeout: l.RequestTimeout,
+			next: h, open: open, bodies: newSenders(), slots: make(chan struct{}, l.Requests), timeout: l.RequestTimeout,
 			slack: answerSlack, rate: answerRate,
 		},
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
@@ -76,6 +78,7 @@ type connKey struct{}
 type limited struct {
 	next    http.Handler
 	open    *conns
+	bodies  *senders
 	slots   chan struct{}
 	timeout time.Duration
 	slack   time.Duration
@@ -95,7 +98,9 @@ func (l *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { <-l.slots }()
-	l.next.ServeHTTP(paced, r.WithContext(ctx))
+	r = r.WithContext(ctx)
+	r.Body = l.bodies.body(r.Body, paced.control)
+	l.next.ServeHTTP(paced, r)
 }
 
 // enter takes a slot, or returns false when there is none for too long.
@@ -105,7 +110,21 @@ func (l *limited) enter(ctx context.Context) bool {
 		return true
 	default:
 	}
-	full := time.NewTimer(queueFor)
+	for range queueFor / bodyPatience {
+		l.bodies.cutSlowest(bodyPatience)
+		if l.queue(ctx, bodyPatience) {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+	}
+	return false
+}
+
+// queue waits for a slot for a while.
+func (l *limited) queue(ctx context.Context, most time.Duration) bool {
+	full := time.NewTimer(most)
 	defer full.Stop()
 	select {
 	case l.slots <- struct{}{}:
@@ -118,7 +137,7 @@ func (l *limited) enter(ctx context.Context) bool {
 
 func refuseBusy(w http.ResponseWriter) {
 	const status = http.StatusServiceUnavailable
-	body, err := json.Marshal(wire.Error{Message: "Too many requests at once.", Code: status})
+	body, err := json.Marshal(wire.NewError(errBusy))
 	if err != nil {
 		panic(err) // a constant
 	}

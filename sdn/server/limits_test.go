@@ -257,7 +257,7 @@ func TestARequestHasADeadline(t *testing.T) {
 
 func TestWaitingForASlotEndsWithTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &limited{slots: make(chan struct{}, 1)}
+		l := &limited{slots: make(chan struct{}, 1), bodies: newSenders()}
 		require.True(t, l.enter(t.Context()))
 		ctx, cancel := context.WithTimeout(t.Context(), queueFor/2)
 		defer cancel()

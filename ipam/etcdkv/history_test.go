@@ -52,18 +52,18 @@ func check(ops []op, events []event) error {
 	begun := map[string]bool{}
 	var effects []op
 	for _, o := range ops {
-		at := lease{o.Addr, o.Container}
+		at := change{o.Addr, o.Container, o.Rev}
 		switch o.Kind {
 		case opBegin:
 			begun[o.Container] = true
 		case opHeld:
-			if leased[at] != o.Rev {
-				return fmt.Errorf("%s was told that it holds %s since revision %d; etcd leased it at %d (0: never)", o.Container, o.Addr, o.Rev, leased[at])
+			if !leased[at] {
+				return fmt.Errorf("%s was told that it holds %s since revision %d, which etcd does not know", o.Container, o.Addr, o.Rev)
 			}
 			effects = append(effects, o)
 		case opFreed:
-			if freed[at] != o.Rev {
-				return fmt.Errorf("%s was told that it gave %s back at revision %d; etcd says %d (0: never)", o.Container, o.Addr, o.Rev, freed[at])
+			if !freed[at] {
+				return fmt.Errorf("%s was told that it gave %s back at revision %d, which etcd does not know", o.Container, o.Addr, o.Rev)
 			}
 			effects = append(effects, o)
 		}
@@ -76,12 +76,16 @@ func check(ops []op, events []event) error {
 	return inTime(effects)
 }
 
-// lease is an address in someone's hands. A container has one at most once.
-type lease struct{ addr, holder string }
+// change is the beginning or the end of a lease. Who gave an address back and did
+// not hear that it had worked may lease another, or the same again.
+type change struct {
+	addr, holder string
+	rev          int64
+}
 
-// replay follows the events and returns at which revision each lease began and ended.
-func replay(events []event) (leased, freed map[lease]int64, err error) {
-	leased, freed = map[lease]int64{}, map[lease]int64{}
+// replay follows the events and returns the beginnings and ends of all leases.
+func replay(events []event) (leased, freed map[change]bool, err error) {
+	leased, freed = map[change]bool{}, map[change]bool{}
 	holder, holds := map[string]string{}, map[string]string{}
 	for _, e := range events {
 		was := holder[e.Addr]
@@ -89,7 +93,7 @@ func replay(events []event) (leased, freed map[lease]int64, err error) {
 		case e.Holder == "" && was == "":
 			return nil, nil, fmt.Errorf("revision %d: %s is freed and was free", e.Rev, e.Addr)
 		case e.Holder == "":
-			freed[lease{e.Addr, was}] = e.Rev
+			freed[change{e.Addr, was, e.Rev}] = true
 			delete(holder, e.Addr)
 			delete(holds, was)
 		case was != "":
@@ -97,7 +101,7 @@ func replay(events []event) (leased, freed map[lease]int64, err error) {
 		case holds[e.Holder] != "":
 			return nil, nil, fmt.Errorf("revision %d: %s gets %s and holds %s", e.Rev, e.Holder, e.Addr, holds[e.Holder])
 		default:
-			leased[lease{e.Addr, e.Holder}] = e.Rev
+			leased[change{e.Addr, e.Holder, e.Rev}] = true
 			holder[e.Addr], holds[e.Holder] = e.Holder, e.Addr
 		}
 	}

@@ -84,6 +84,16 @@ func (t *tokens) makeRoom(user string) {
 	}
 }
 
+// end forgets all tokens of a user.
+func (t *tokens) end(user string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.ofUser[user] != nil {
+		one, _ := t.ofUser[user].Front().Value.(*token)
+		t.forget(one)
+	}
+}
+
 func (t *tokens) forget(one *token) {
 	delete(t.live, one.hash)
 	t.oldest.Remove(one.all)

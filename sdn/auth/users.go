@@ -96,6 +96,11 @@ func (u *Users) read() error {
 		line := fmt.Sprintf("%q %q %q %q", one.Name, one.Hash, one.Tenant, one.Role)
 		byName[one.Name] = known{User: one, verify: verify, stamp: sha256.Sum256([]byte(line))}
 	}
+	for name, was := range u.byName {
+		if now, is := byName[name]; !is || now.stamp != was.stamp {
+			u.tokens.end(name) // also should the same line come back
+		}
+	}
 	u.byName = byName
 	return nil
 }

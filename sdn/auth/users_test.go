@@ -170,6 +170,9 @@ func TestChangesOfTheFileEndTokens(t *testing.T) {
 	require.Contains(t, heard.String(), "0600")
 	require.NoError(t, os.Remove(path))
 	require.False(t, holds(ann), "no file, no users")
+	write(t, path, string(text))
+	require.NoError(t, os.Chmod(path, 0o600))
+	require.False(t, holds(ann), "back in the file, but logged out")
 	require.True(t, holds(admin))
 }
 

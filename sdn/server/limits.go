@@ -39,6 +39,7 @@ type Limits struct {
 	Connections int
 	// Requests are answered at once; 0: 256. Those beyond wait for a second
 	// and get 503, as do those whose bodies arrive slowly while others wait.
+	// Meanwhile the connections of clients that do not read are closed.
 	Requests int
 	// RequestTimeout is the deadline of one request; 0: 30 s.
 	RequestTimeout time.Duration
@@ -64,7 +65,7 @@ func NewHTTPServer(h http.Handler, l Limits) *http.Server {
 		// An answer's own deadline replaces this one when it is written.
 		WriteTimeout:   l.RequestTimeout + readTimeout + queueFor + answerSlack,
 		MaxHeaderBytes: maxHeaderBytes,
-		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection, WriteByteTimeout: answerSlack},
 		ConnState:      open.state,
 		ConnContext:    func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		ErrorLog:       slog.NewLogLogger(l.Logger.Handler(), slog.LevelDebug),
@@ -79,6 +80,7 @@ type limited struct {
 	next    http.Handler
 	open    *conns
 	bodies  *senders
+	answers readers
 	slots   chan struct{}
 	timeout time.Duration
 	slack   time.Duration
@@ -86,7 +88,8 @@ type limited struct {
 }
 
 func (l *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+	c, ok := r.Context().Value(connKey{}).(net.Conn)
+	if ok {
 		l.open.busy(c)
 		defer l.open.quiet(c)
 	}
@@ -98,6 +101,7 @@ func (l *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { <-l.slots }()
+	paced.client = &reader{all: &l.answers, conn: c}
 	r = r.WithContext(ctx)
 	r.Body = l.bodies.body(r.Body, paced.control)
 	l.next.ServeHTTP(paced, r)
@@ -111,7 +115,9 @@ func (l *limited) enter(ctx context.Context) bool {
 	default:
 	}
 	for range queueFor / bodyPatience {
-		l.bodies.cutSlowest(bodyPatience)
+		if !l.bodies.cutSlowest(bodyPatience) {
+			l.answers.cutSlowest(bodyPatience)
+		}
 		if l.queue(ctx, bodyPatience) {
 			return true
 		}
@@ -164,6 +170,7 @@ type pacedWriter struct {
 	rate    int
 	first   time.Time // of a write
 	bytes   int
+	client  *reader // nil: the answer holds no slot
 }
 
 func (w *pacedWriter) Write(p []byte) (int, error) {
@@ -173,7 +180,10 @@ func (w *pacedWriter) Write(p []byte) (int, error) {
 	w.bytes += len(p)
 	until := w.first.Add(w.slack + time.Duration(w.bytes)*time.Second/time.Duration(w.rate))
 	_ = w.control.SetWriteDeadline(until) // of a connection that is gone Write speaks
-	return w.ResponseWriter.Write(p)
+	if w.client == nil {
+		return w.ResponseWriter.Write(p)
+	}
+	return w.client.write(w.ResponseWriter, p)
 }
 
 // Unwrap lets http.ResponseController reach the connection.

@@ -61,8 +61,8 @@ func (all *senders) leave(s *sender) bool {
 }
 
 // cutSlowest ends the request whose body is on its way for longest, when that is
-// at least patience.
-func (all *senders) cutSlowest(patience time.Duration) {
+// at least patience. It reports whether there was one.
+func (all *senders) cutSlowest(patience time.Duration) bool {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	var slowest *sender
@@ -72,9 +72,10 @@ func (all *senders) cutSlowest(patience time.Duration) {
 		}
 	}
 	if slowest == nil || time.Since(slowest.began) < patience {
-		return
+		return false
 	}
 	slowest.cut = true
 	delete(all.waiting, slowest)
 	_ = slowest.control.SetReadDeadline(time.Now()) // a connection that is gone ends the reading, too
+	return true
 }

@@ -22,7 +22,6 @@ type PoolOptions struct {
 // Pools implements ipam.PoolStore over a KV.
 type Pools struct {
 	ledger *Ledger // for its transactions
-	opt    PoolOptions
 
 	mu       sync.Mutex
 	pictures map[string]*setPicture
@@ -31,7 +30,7 @@ type Pools struct {
 // NewPools returns pools over kv, which may be a Ledger's, too.
 func NewPools(kv KV, opt PoolOptions) *Pools {
 	l := New(kv, Options{Timeout: opt.Timeout, Now: opt.Now})
-	return &Pools{ledger: l, opt: opt, pictures: map[string]*setPicture{}}
+	return &Pools{ledger: l, pictures: map[string]*setPicture{}}
 }
 
 var _ ipam.PoolStore = (*Pools)(nil)

@@ -29,8 +29,8 @@ func openCrier(ns *os.File) (*crier, error) {
 	return &crier{fd}, nil
 }
 
-// close waits for RCU, some 10 ms: that happens after the call.
-func (c *crier) close() { go unix.Close(c.fd) }
+// close waits for RCU, some 10 ms.
+func (c *crier) close() { unix.Close(c.fd) }
 
 // announce broadcasts a gratuitous ARP request for each IPv4 address of the
 // pod's end (RFC 5227, section 3). Whoever still knows the address by the MAC of

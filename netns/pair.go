@@ -90,7 +90,7 @@ func (p *Pair) Finish(ctx context.Context, v Veth) (Made, error) {
 }
 
 func (p *Pair) finish(ctx context.Context, v Veth) (Made, error) {
-	defer func() { go p.w.close() }() // nobody waits for sockets to be freed
+	defer p.w.close()
 	if v.PodMAC != nil {
 		p.made.PodMAC = v.PodMAC
 	}

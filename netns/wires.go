@@ -38,7 +38,17 @@ func connect(v Veth) (wires, error) {
 	return w, nil
 }
 
+// close ends the use of both namespaces. The file of the host's is closed before it
+// returns, since an open one keeps whoever unmounts the namespace from doing so;
+// nobody waits for sockets to be freed.
 func (w wires) close() {
+	if w.hostNS != nil {
+		w.hostNS.Close()
+	}
+	go w.closeSockets()
+}
+
+func (w wires) closeSockets() {
 	if w.crier != nil {
 		w.crier.close()
 	}
@@ -47,9 +57,6 @@ func (w wires) close() {
 	}
 	if w.host != nil {
 		w.host.close()
-	}
-	if w.hostNS != nil {
-		w.hostNS.Close()
 	}
 }
 

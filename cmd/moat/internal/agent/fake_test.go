@@ -58,8 +58,11 @@ func (s *service) Attach(ctx context.Context, r tenant.AttachRequest) (tenant.At
 }
 
 func (s *service) Detach(_ context.Context, a ipam.Attachment) error {
-	if s.leaving != nil {
-		s.leaving()
+	s.mu.Lock()
+	leaving := s.leaving
+	s.mu.Unlock()
+	if leaving != nil {
+		leaving()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,6 +113,13 @@ func (s *service) request() (r tenant.AttachRequest, inode uint64) {
 		return r, s.inodes[a]
 	}
 	return r, 0
+}
+
+// beforeDetach has f run before each Detach.
+func (s *service) beforeDetach(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaving = f
 }
 
 func (s *service) detaches() []ipam.Attachment {

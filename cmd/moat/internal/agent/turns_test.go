@@ -40,7 +40,7 @@ func TestLostResultDoesNotUndoALaterAdd(t *testing.T) {
 func TestAddWaitsForTheUndoingOfAnEarlierOne(t *testing.T) {
 	n := newNode(t)
 	undoing, goOn := make(chan struct{}), make(chan struct{})
-	n.service.leaving = func() { close(undoing); <-goOn }
+	n.service.beforeDetach(func() { close(undoing); <-goOn })
 	require.NoError(t, hanging(t, n).Close())
 	<-undoing
 	done := make(chan answer, 1)

@@ -14,6 +14,9 @@ type Holding struct {
 	Pool   string      `json:"pool"`
 	Leases []PoolLease `json:"leases"` // one of each set of the pool
 
+	// Sticky keeps the addresses beyond the attachment's end; nil: it does not.
+	Sticky *Sticky `json:"sticky,omitempty"`
+
 	PodNamespace string `json:"podNamespace,omitempty"`
 	PodName      string `json:"podName,omitempty"`
 	PodUID       string `json:"podUID,omitempty"`

@@ -33,6 +33,9 @@ type Record struct {
 	PodName      string `json:"podName,omitempty"`
 	PodUID       string `json:"podUID,omitempty"`
 
+	// Sticky keeps the address beyond the attachment's end; nil: it does not.
+	Sticky *Sticky `json:"sticky,omitempty"`
+
 	Subnet  netip.Prefix   `json:"subnet"`
 	Address netip.Addr     `json:"address"`
 	Gateway netip.Addr     `json:"gateway"`

@@ -46,6 +46,8 @@ type AttachRequest struct {
 	NetnsPath string
 	MTU       int            // bytes; 0: the installation's
 	IPs       []netip.Addr   // requested addresses; empty: the next free one
+	Sticky    *ipam.Sticky   // keeps the address beyond the attachment's end; nil: it does not
+	Gateway   netip.Addr     // of the default route, in the pod's subnet; zero: the subnet's own
 	MAC       string         // requested MAC; empty: Moat's choice
 	Routes    []netip.Prefix // further destinations via the gateway; the default route is always made
 }

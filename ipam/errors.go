@@ -50,6 +50,22 @@ func (e *AddressInUseError) Error() string {
 	return fmt.Sprintf("address %s is held by %s on node %s", e.Address, e.Holder, e.Holder.Node)
 }
 
+// ElsewhereError answers a sticky attachment whose kept address is not where one
+// was looked for: in another subnet of the tenant, or in none of them any more,
+// because the configuration changed. It wraps ErrInvalid.
+type ElsewhereError struct {
+	Address  netip.Addr
+	Identity string
+	Where    string // in which it is not
+}
+
+func (e *ElsewhereError) Error() string {
+	return fmt.Sprintf("address %s, kept for %s, is not in %s; release its reservation if another address will do", e.Address, e.Identity, e.Where)
+}
+
+// Unwrap makes errors.Is(err, ErrInvalid) hold.
+func (e *ElsewhereError) Unwrap() error { return ErrInvalid }
+
 // ExistsError answers a Lease for an attachment that has a record.
 type ExistsError struct{ Record Record }
 

@@ -35,6 +35,9 @@ type Holding struct {
 type PoolLease struct {
 	Address netip.Prefix `json:"address"`
 	Gateway netip.Addr   `json:"gateway"`
+	// Reserved is whose reservation the address has, to which it goes back; nil:
+	// it has none. The store sets it.
+	Reserved *Claimant `json:"reserved,omitempty"`
 }
 
 // Set is a part of a pool from which an attachment gets one address; package

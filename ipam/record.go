@@ -35,6 +35,9 @@ type Record struct {
 
 	// Sticky keeps the address beyond the attachment's end; nil: it does not.
 	Sticky *Sticky `json:"sticky,omitempty"`
+	// Reserved is whose reservation the address has, to which it goes back; nil:
+	// it has none. The store sets it.
+	Reserved *Claimant `json:"reserved,omitempty"`
 
 	Subnet  netip.Prefix   `json:"subnet"`
 	Address netip.Addr     `json:"address"`

@@ -37,16 +37,27 @@ type Sticky struct {
 	Shared bool `json:"shared,omitempty"`
 }
 
-// Reservation keeps an address from being leased to anybody but its identity. One
+// Claimant is who gets a reserved address: a pod, or one that takes its place.
+type Claimant struct {
+	// Identity as in Sticky; "": nobody gets the address, until it is released.
+	Identity string `json:"identity,omitempty"`
+	// IfName is the pod's interface that has the address; "": any. A pod with two
+	// interfaces gets for each the address that it had.
+	IfName string `json:"ifName,omitempty"`
+}
+
+// Reservation keeps an address from being leased to anybody but its claimant. One
 // value in the store, beside the key that holds the address.
 type Reservation struct {
 	Schema  int        `json:"schema"`
 	Scope   Scope      `json:"scope"`
 	Address netip.Addr `json:"address"`
-	// Identity is who gets the address when it comes; "": nobody, until released.
-	Identity string    `json:"identity,omitempty"`
-	Note     string    `json:"note,omitempty"`
-	Since    time.Time `json:"since"`
+	Claimant
+	// Sticky says that the address is kept for an attachment that was sticky; else
+	// an operator reserved it.
+	Sticky bool      `json:"sticky,omitempty"`
+	Note   string    `json:"note,omitempty"` // at most MaxNote bytes, printable
+	Since  time.Time `json:"since"`
 	// Until is when it ends by itself; zero: when it is released. That of a sticky
 	// address is zero while an attachment holds it.
 	Until time.Time `json:"until,omitzero"`
@@ -56,6 +67,9 @@ type Reservation struct {
 	// Revision is the store's revision of the record, for fences; not stored.
 	Revision int64 `json:"-"`
 }
+
+// MaxNote is how many bytes a reservation's note may have.
+const MaxNote = 200
 
 // ReservedError answers a request for an address that is kept for somebody else.
 type ReservedError struct{ Reservation Reservation }

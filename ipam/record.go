@@ -55,7 +55,11 @@ type Record struct {
 	HostAlias string `json:"hostAlias"`
 	HostMAC   string `json:"hostMAC"`
 	PodNetns  string `json:"podNetns"` // as the runtime called it
-	PodMAC    string `json:"podMAC"`
+	// PodInode is the inode of the pod's namespace in the boot BootID; 0: the
+	// node cannot see what PodNetns names, and so not when it is gone.
+	PodInode uint64 `json:"podInode,omitempty"`
+	BootID   string `json:"bootID,omitempty"`
+	PodMAC   string `json:"podMAC"`
 
 	// Created and Revision are the store's, for fences; not stored.
 	Created  int64 `json:"-"`

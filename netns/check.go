@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -100,27 +101,13 @@ func checkEnd(end *link, name string, mac net.HardwareAddr, mtu int) error {
 }
 
 func checkAddresses(ctx context.Context, pod *conn, v Veth, index int) error {
-	list, err := pod.dump(ctx, newRequest(unix.RTM_GETADDR, unix.NLM_F_DUMP, unix.IfAddrmsg{}))
+	all, err := readAddresses(ctx, pod)
 	if err != nil {
-		return fmt.Errorf("list addresses: %w", err)
-	}
-	have := make(map[netip.Prefix]bool)
-	for _, m := range list {
-		if m.kind != unix.RTM_NEWADDR || len(m.body) < unix.SizeofIfAddrmsg || int(number(m.body[4:])) != index {
-			continue
-		}
-		a := attributes(m.body, unix.SizeofIfAddrmsg)
-		local := a[unix.IFA_LOCAL]
-		if local == nil { // IPv6 addresses without a peer have IFA_ADDRESS alone
-			local = a[unix.IFA_ADDRESS]
-		}
-		if addr, ok := netip.AddrFromSlice(local); ok {
-			have[netip.PrefixFrom(addr, int(m.body[1]))] = true
-		}
+		return err
 	}
 	var missing error
 	for _, p := range v.Addresses {
-		if !have[p] {
+		if !slices.Contains(all[index], p) {
 			missing = errors.Join(missing, fmt.Errorf("address %s of %s: %w", p, v.PodName, ErrMissing))
 		}
 	}

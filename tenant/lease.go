@@ -129,7 +129,7 @@ func (m *Manager) plan(ctx context.Context, n *network, s ipam.Subnet, r AttachR
 		Attachment: r.Attachment, Owner: m.opt.Instance, Deadline: deadline.Add(cleanup).UTC().Round(time.Millisecond),
 		Tenant: n.record.Name, Generation: n.record.Generation,
 		PodNamespace: r.Pod.Namespace, PodName: r.Pod.Name, PodUID: r.Pod.UID,
-		Subnet: s.Prefix, MTU: m.mtu(r, w), PodNetns: r.NetnsPath, PodMAC: r.MAC,
+		Subnet: s.Prefix, MTU: m.mtu(r, w), PodNetns: r.NetnsPath, PodInode: r.NetnsInode, BootID: r.BootID, PodMAC: r.MAC,
 		Bridge: s.Bridge, Port: string(port), Host: string(m.opt.Host),
 		HostNS: w.Namespace, Master: w.Master, HostName: w.Interface, HostAlias: w.Alias, HostMAC: hostMAC(port),
 		Routes: append([]netip.Prefix{everywhere}, r.Routes...),

@@ -58,6 +58,9 @@ type Options struct {
 	// Instance tells this agent from others and from its former selves; "":
 	// random.
 	Instance string
+	// OwnerGone says whether it is proven that another instance of this node runs
+	// no more; nil: never, its records' deadlines decide.
+	OwnerGone func(instance string) bool
 	// Patience bounds an Attach or Detach whose ctx has no deadline; 0: 30 s.
 	Patience time.Duration
 	Log      *slog.Logger // nil discards

@@ -12,7 +12,7 @@ import (
 const (
 	confirmEvery = time.Second      // a batch of confirmations, one write
 	finishEvery  = 5 * time.Second  // tombstones
-	sweepEvery   = 30 * time.Second // leftovers of agents that are gone
+	sweepEvery   = 10 * time.Second // leftovers of agents that are gone
 	aloneBudget  = time.Second      // for tombstones, on a call, when Run does not run
 )
 
@@ -129,9 +129,9 @@ func (m *Manager) finishIfAlone(ctx context.Context, except ipam.Attachment) {
 }
 
 // Sweep settles the attachments of this node that were left in state Adding:
-// complete ones are confirmed, others undone. Whoever owned one is gone, or does
-// not know of it (an answer of the store that was lost, a transaction that took
-// place after it was given up), when its deadline has passed.
+// complete ones are confirmed, others undone. Whoever owned one is proven to be
+// gone, or, when its deadline has passed, is gone or does not know of it (an answer
+// of the store that was lost, a transaction that took place after it was given up).
 func (m *Manager) Sweep(ctx context.Context) error {
 	rs, err := m.opt.Store.Attachments(ctx, m.opt.Node, "")
 	if err != nil {
@@ -139,11 +139,15 @@ func (m *Manager) Sweep(ctx context.Context) error {
 	}
 	var errs []error
 	for _, rec := range rs {
-		if rec.State == ipam.Adding && time.Now().After(rec.Deadline) && !m.awaits(rec) {
+		if rec.State == ipam.Adding && m.abandoned(rec) && !m.awaits(rec) {
 			errs = append(errs, m.settle(ctx, rec))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (m *Manager) abandoned(rec ipam.Record) bool {
+	return time.Now().After(rec.Deadline) || rec.Owner != m.opt.Instance && m.opt.OwnerGone != nil && m.opt.OwnerGone(rec.Owner)
 }
 
 func (m *Manager) settle(ctx context.Context, rec ipam.Record) error {

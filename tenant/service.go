@@ -44,12 +44,16 @@ type AttachRequest struct {
 	// called it, for the result only.
 	Netns     *os.File
 	NetnsPath string
-	MTU       int            // bytes; 0: the installation's
-	IPs       []netip.Addr   // requested addresses; empty: the next free one
-	Sticky    *ipam.Sticky   // keeps the address beyond the attachment's end; nil: it does not
-	Gateway   netip.Addr     // of the default route, in the pod's subnet; zero: the subnet's own
-	MAC       string         // requested MAC; empty: Moat's choice
-	Routes    []netip.Prefix // further destinations via the gateway; the default route is always made
+	// NetnsInode is the namespace's inode in the boot BootID, if it is visible at
+	// NetnsPath; 0: it is not.
+	NetnsInode uint64
+	BootID     string
+	MTU        int            // bytes; 0: the installation's
+	IPs        []netip.Addr   // requested addresses; empty: the next free one
+	Sticky     *ipam.Sticky   // keeps the address beyond the attachment's end; nil: it does not
+	Gateway    netip.Addr     // of the default route, in the pod's subnet; zero: the subnet's own
+	MAC        string         // requested MAC; empty: Moat's choice
+	Routes     []netip.Prefix // further destinations via the gateway; the default route is always made
 }
 
 // Interface is one end of the pod's veth pair.

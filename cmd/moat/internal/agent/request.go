@@ -48,6 +48,9 @@ func (c *call) attachRequest(conf Config) (tenant.AttachRequest, error) {
 		MTU:        conf.MTU,
 		Routes:     conf.Routes,
 	}
+	if r.NetnsInode = c.visibleInode(); r.NetnsInode != 0 {
+		r.BootID = c.agent.boot
+	}
 	return r, addRequests(&r, conf.requests, args)
 }
 

@@ -3,30 +3,25 @@ package holdings
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/moatnet/moat/ipam"
 )
 
 const (
-	every = 15 * time.Second
+	every = 12 * time.Second // twice, before something is given back
 	// young is how long a holding is left alone: its ADD may be under way.
 	young = 10 * time.Second
 )
 
 // Sweeper looks after the holdings of one node.
 type Sweeper struct {
-	Store  ipam.PoolStore
-	Node   string
-	BootID string // of this boot (random(4))
-	Log    *slog.Logger
-	Now    func() time.Time // nil: time.Now
+	Store ipam.PoolStore
+	Node  string
+	Pods  Pods
+	Log   *slog.Logger
+	Now   func() time.Time // nil: time.Now
 
 	gone map[ipam.Attachment]int64 // seen to be gone the last time, and their revisions
 }
@@ -57,7 +52,7 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	s.gone = make(map[ipam.Attachment]int64)
 	var errs []error
 	for _, h := range held {
-		if s.now().Sub(h.At) < young || !s.isGone(h) {
+		if s.now().Sub(h.At) < young || !s.Pods.Gone(h.PodNetns, h.PodInode, h.BootID) {
 			continue
 		}
 		if before[h.Attachment] != h.Revision {
@@ -75,33 +70,4 @@ func (s *Sweeper) now() time.Time {
 		return s.Now()
 	}
 	return time.Now()
-}
-
-// isGone says whether it is proven that a pod's namespace is no more: it was of
-// another boot, or its path is free or names another one. A folder that cannot
-// be read proves nothing, nor does a path that was never visible here.
-func (s *Sweeper) isGone(h ipam.Holding) bool {
-	if h.PodInode == 0 {
-		return false
-	}
-	if h.BootID != s.BootID {
-		return h.BootID != "" && s.BootID != ""
-	}
-	var st syscall.Stat_t
-	err := syscall.Stat(h.PodNetns, &st)
-	if err == nil {
-		return st.Ino != h.PodInode
-	}
-	return errors.Is(err, fs.ErrNotExist) && readable(h.PodNetns)
-}
-
-// readable says whether the folder of namespaces, in which a path was, is there.
-// The folder of a process goes with it: that of all processes counts instead.
-func readable(path string) bool {
-	dir := filepath.Dir(path)
-	if strings.HasPrefix(path, "/proc/") {
-		dir = "/proc"
-	}
-	_, err := os.ReadDir(dir)
-	return err == nil
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/moatnet/moat/ipam/pool"
 )
 
-// lab is a store with one holding, whose pod's namespace is a file.
-type lab struct {
+// stage is a store with one holding, whose pod's namespace is a file.
+type stage struct {
 	*Sweeper
 	t    *testing.T
 	path string
@@ -25,12 +25,12 @@ type lab struct {
 	held ipam.Holding
 }
 
-func newLab(t *testing.T, change func(*ipam.Holding)) *lab {
-	l := &lab{t: t, now: time.Now(), path: filepath.Join(t.TempDir(), "netns", "pod")}
+func newStage(t *testing.T, change func(*ipam.Holding)) *stage {
+	l := &stage{t: t, now: time.Now(), path: filepath.Join(t.TempDir(), "netns", "pod")}
 	require.NoError(t, os.Mkdir(filepath.Dir(l.path), 0o700))
 	require.NoError(t, os.WriteFile(l.path, nil, 0o600))
 	store := ledger.NewPools(ledger.NewMemory(), ledger.PoolOptions{})
-	l.Sweeper = &Sweeper{Store: store, Node: "n", BootID: "boot", Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return l.now }}
+	l.Sweeper = &Sweeper{Store: store, Node: "n", Pods: Pods{BootID: "boot"}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return l.now }}
 	p, err := pool.New("r", [][]pool.Range{{{Subnet: netip.MustParsePrefix("10.0.0.0/24")}}})
 	require.NoError(t, err)
 	h := ipam.Holding{Pool: "p", Attachment: ipam.Attachment{Node: "n", Network: "m", ContainerID: "c", IfName: "e"},
@@ -44,14 +44,14 @@ func newLab(t *testing.T, change func(*ipam.Holding)) *lab {
 	return l
 }
 
-func (l *lab) inode() uint64 {
+func (l *stage) inode() uint64 {
 	var st syscall.Stat_t
 	require.NoError(l.t, syscall.Stat(l.path, &st))
 	return st.Ino
 }
 
 // kept says whether the holding outlives n sweeps.
-func (l *lab) kept(n int) bool {
+func (l *stage) kept(n int) bool {
 	for range n {
 		require.NoError(l.t, l.Sweep(l.t.Context()))
 	}
@@ -63,54 +63,54 @@ func (l *lab) kept(n int) bool {
 }
 
 func TestALivingPodKeepsItsAddress(t *testing.T) {
-	require.True(t, newLab(t, nil).kept(5))
+	require.True(t, newStage(t, nil).kept(5))
 }
 
 func TestAPodThatIsGoneLosesItsAddress(t *testing.T) {
-	l := newLab(t, nil)
+	l := newStage(t, nil)
 	require.NoError(t, os.Remove(l.path))
 	require.True(t, l.kept(1), "once is no proof")
 	require.False(t, l.kept(1))
 }
 
 func TestAnotherNamespaceAtThePathIsAnotherPod(t *testing.T) {
-	l := newLab(t, nil)
+	l := newStage(t, nil)
 	require.NoError(t, os.Rename(l.path, l.path+".old")) // its inode stays taken
 	require.NoError(t, os.WriteFile(l.path, nil, 0o600))
 	require.False(t, l.kept(2))
 }
 
 func TestAPodOfAnotherBootIsGone(t *testing.T) {
-	require.False(t, newLab(t, func(h *ipam.Holding) { h.BootID = "before" }).kept(2))
+	require.False(t, newStage(t, func(h *ipam.Holding) { h.BootID = "before" }).kept(2))
 }
 
 func TestNothingIsProven(t *testing.T) {
-	for name, change := range map[string]func(l *lab){
-		"the folder of namespaces is gone": func(l *lab) { require.NoError(l.t, os.RemoveAll(filepath.Dir(l.path))) },
-		"it is young": func(l *lab) {
+	for name, change := range map[string]func(l *stage){
+		"the folder of namespaces is gone": func(l *stage) { require.NoError(l.t, os.RemoveAll(filepath.Dir(l.path))) },
+		"it is young": func(l *stage) {
 			require.NoError(l.t, os.Remove(l.path))
 			l.now = l.held.At.Add(time.Second)
 		},
-		"this boot is not known": func(l *lab) { l.BootID = "" },
-		"the path is beyond a file": func(l *lab) {
+		"this boot is not known": func(l *stage) { l.Pods.BootID = "" },
+		"the path is beyond a file": func(l *stage) {
 			dir := filepath.Dir(l.path)
 			require.NoError(l.t, os.RemoveAll(dir))
 			require.NoError(l.t, os.WriteFile(dir, nil, 0o600))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLab(t, nil)
+			l := newStage(t, nil)
 			change(l)
 			require.True(t, l.kept(3))
 		})
 	}
 	t.Run("its namespace was never visible here", func(t *testing.T) {
-		l := newLab(t, func(h *ipam.Holding) { h.PodInode = 0 })
+		l := newStage(t, func(h *ipam.Holding) { h.PodInode = 0 })
 		require.NoError(t, os.Remove(l.path))
 		require.True(t, l.kept(3))
 	})
 	t.Run("it came back between two sweeps", func(t *testing.T) {
-		l := newLab(t, nil)
+		l := newStage(t, nil)
 		require.NoError(t, os.Rename(l.path, l.path+".away"))
 		require.True(t, l.kept(1))
 		require.NoError(t, os.Rename(l.path+".away", l.path))

@@ -31,6 +31,7 @@ type base struct {
 	plan     ipam.Installation
 	host     sdn.HostID
 	nodeName string
+	boot     string // the kernel's name for this boot
 	mtu      int
 	// tombstones is the folder of what is to be detached yet; "": in memory.
 	tombstones string
@@ -89,6 +90,9 @@ func openElsewhere(ctx context.Context, c config.Config, log *slog.Logger) (*bas
 // closed.
 func (b *base) open(ctx context.Context) (err error) {
 	if b.nodeName, err = nodeName(b.cfg); err != nil {
+		return err
+	}
+	if b.boot, err = bootID(); err != nil {
 		return err
 	}
 	if b.store, err = openStore(ctx, b.cfg); err != nil {
@@ -178,8 +182,16 @@ func (b *base) uplink() (plan.Uplink, error) {
 }
 
 func (b *base) newManager(api sdn.API, engine tenant.Engine, ride func(sdn.Port) tenant.PortRider) (*tenant.Manager, error) {
+	all, err := newInstances(b.boot)
+	if err != nil {
+		return nil, err
+	}
+	instance, err := all.own()
+	if err != nil {
+		return nil, err
+	}
 	return tenant.New(tenant.Options{
-		API: api, Store: b.ledger, Engine: engine, Pods: pods{}, Ride: ride,
+		API: api, Store: b.ledger, Engine: engine, Pods: pods{}, Ride: ride, Instance: instance, OwnerGone: all.gone,
 		Plan: installation(b.cfg), Node: b.nodeName, Host: b.host,
 		Uplink: tenant.Uplink{Interface: b.cfg.Uplink, Address: b.cfg.UplinkAddress, Gateway: b.cfg.UplinkGateway},
 		NoNAT:  b.cfg.NoNAT, MTU: b.mtu,

@@ -15,7 +15,6 @@ import (
 
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
 	"github.com/moatnet/moat/cmd/moat/internal/control"
-	"github.com/moatnet/moat/cmd/moat/internal/holdings"
 	"github.com/moatnet/moat/sdn/dataplane"
 )
 
@@ -32,13 +31,13 @@ const etcdPatience = 10 * time.Second
 type daemon struct {
 	*base
 	operations
-	sdn     *sdnPart
-	engine  *dataplane.Engine
-	agent   *agent.Agent
-	sweeper *holdings.Sweeper
-	at      *doors
-	tasks   *tasks
-	ready   atomic.Bool
+	sdn      *sdnPart
+	engine   *dataplane.Engine
+	agent    *agent.Agent
+	sweepers *sweepers
+	at       *doors
+	tasks    *tasks
+	ready    atomic.Bool
 
 	downs  chan chan<- error // wishes to take the installation down
 	ending chan struct{}     // closed when no wish is heard any more
@@ -153,7 +152,7 @@ func (d *daemon) takeDown() error {
 	d.tasks.stopAll(partStart)
 	d.ready.Store(false)
 	errs := []error{d.removeConfList()}
-	d.tasks.stopAll(partAgent, partManager, partREST)
+	d.tasks.stopAll(partAgent, partOrphans, partManager, partREST)
 	d.changing.Lock()
 	d.closed = true
 	d.changing.Unlock()

@@ -84,19 +84,19 @@ func Agent(ctx context.Context, c config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	a, sweeper, err := b.newAgent(m)
+	a, sweepers, err := b.newAgent(m, api)
 	if err != nil {
 		return err
 	}
 	d := &agentDaemon{direct: direct{operations{m, api}, b}}
 	t := newTasks(log)
 	t.start(partControl, func(ctx context.Context) error { return control.Serve(ctx, at.control, d) })
-	defer t.stopAll(partAgent, partHoldings, partManager, partControl)
+	defer t.stopAll(partAgent, partHoldings, partOrphans, partManager, partControl)
 	if _, err := m.EnsureProvider(ctx); err != nil {
 		return err
 	}
 	t.start(partManager, m.Run)
-	t.start(partHoldings, sweeper.Run)
+	sweepers.start(t)
 	t.start(partAgent, func(ctx context.Context) error { return a.Serve(ctx, at.agent) })
 	if c.CNIConfDir != "" {
 		if err := writeConfList(c, b.mtu); err != nil {

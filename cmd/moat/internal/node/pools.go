@@ -12,19 +12,35 @@ import (
 	"github.com/moatnet/moat/tenant"
 )
 
-// partHoldings is what gives back the addresses of pools whose pods are gone.
-const partHoldings = "holdings"
+// What gives back the addresses of pools, and detaches, when a pod is gone.
+const (
+	partHoldings = "holdings"
+	partOrphans  = "orphans"
+)
 
 // newAgent makes the agent with the pools of the IPAM plugin, and what looks
-// after them.
-func (b *base) newAgent(s tenant.Service) (*agent.Agent, *holdings.Sweeper, error) {
-	boot, err := bootID()
-	if err != nil {
-		return nil, nil, err
-	}
+// after what pods hold that are gone.
+func (b *base) newAgent(m *tenant.Manager, ports holdings.Ports) (*agent.Agent, *sweepers, error) {
 	pools := ledger.NewPools(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.PoolOptions{})
-	a, err := agent.New(agent.Options{Service: s, Pools: pools, BootID: boot, Node: b.nodeName, Logger: b.log})
-	return a, &holdings.Sweeper{Store: pools, Node: b.nodeName, BootID: boot, Log: b.log}, err
+	a, err := agent.New(agent.Options{Service: m, Pools: pools, BootID: b.boot, Node: b.nodeName, Logger: b.log})
+	alive := holdings.Pods{BootID: b.boot}
+	return a, &sweepers{
+		holdings: &holdings.Sweeper{Store: pools, Node: b.nodeName, Pods: alive, Log: b.log},
+		orphans: &holdings.Orphans{Store: b.ledger, Detach: m, Node: b.nodeName, Log: b.log,
+			Orphan: holdings.Orphan{Pods: alive, Ports: ports}},
+	}, err
+}
+
+// sweepers give back what pods hold that are gone.
+type sweepers struct {
+	holdings *holdings.Sweeper
+	orphans  *holdings.Orphans
+}
+
+// start runs both as parts of a daemon.
+func (s *sweepers) start(t *tasks) {
+	t.start(partHoldings, s.holdings.Run)
+	t.start(partOrphans, s.orphans.Run)
 }
 
 // bootID is the kernel's name for this boot, random(4).

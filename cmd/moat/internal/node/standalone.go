@@ -77,7 +77,7 @@ func openInProcess(ctx context.Context, c config.Config, timeout time.Duration, 
 		b.close()
 		return nil, err
 	}
-	a, err := agent.New(agent.Options{Service: m, Node: b.nodeName, Logger: log})
+	a, err := agent.New(agent.Options{Service: m, BootID: b.boot, Node: b.nodeName, Logger: log})
 	if err != nil {
 		cancel()
 		b.close()

@@ -61,11 +61,11 @@ func Up(ctx context.Context, c config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	a, sweeper, err := b.newAgent(manager)
+	a, sweepers, err := b.newAgent(manager, api)
 	if err != nil {
 		return err
 	}
-	d := &daemon{base: b, operations: operations{manager, api}, sdn: part, engine: eng, agent: a, sweeper: sweeper, at: at,
+	d := &daemon{base: b, operations: operations{manager, api}, sdn: part, engine: eng, agent: a, sweepers: sweepers, at: at,
 		tasks: newTasks(log), downs: make(chan chan<- error), ending: make(chan struct{})}
 	if err := d.owns(ctx); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (d *daemon) run(ctx context.Context) error {
 	d.tasks.start(partControl, func(ctx context.Context) error { return control.Serve(ctx, d.at.control, d) })
 	d.tasks.start(partREST, func(ctx context.Context) error { return d.sdn.serveREST(ctx, d.at.rest) })
 	d.tasks.start(partStart, d.begin)
-	defer d.tasks.stopAll(partStart, partAgent, partHoldings, partManager, partREST, partControl, partEngine, partStore)
+	defer d.tasks.stopAll(partStart, partAgent, partHoldings, partOrphans, partManager, partREST, partControl, partEngine, partStore)
 	defer close(d.ending)
 	select {
 	case <-ctx.Done():
@@ -102,7 +102,7 @@ func (d *daemon) begin(ctx context.Context) error {
 		return ended(err)
 	}
 	d.tasks.start(partManager, d.manager.Run)
-	d.tasks.start(partHoldings, d.sweeper.Run)
+	d.sweepers.start(d.tasks)
 	d.tasks.start(partAgent, func(ctx context.Context) error { return d.agent.Serve(ctx, d.at.agent) })
 	if d.cfg.CNIConfDir != "" {
 		if err := writeConfList(d.cfg, d.mtu); err != nil {

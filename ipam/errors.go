@@ -21,6 +21,9 @@ var (
 	// ErrUnavailable: the store did not answer in time, or refused; whether the
 	// decision was taken is not known. The same call may be repeated.
 	ErrUnavailable = errors.New("store unavailable")
+	// ErrFull: the store takes nothing new until there is room in it; a kind of
+	// ErrUnavailable.
+	ErrFull = fmt.Errorf("%w: it is full", ErrUnavailable)
 	// ErrCorrupt: the store holds what this version cannot read.
 	ErrCorrupt = errors.New("unreadable record")
 )

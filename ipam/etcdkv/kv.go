@@ -2,9 +2,11 @@ package etcdkv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/moatnet/moat/ipam"
@@ -25,11 +27,16 @@ func New(client clientv3.KV, prefix string) *KV {
 var _ ledger.KV = (*KV)(nil)
 
 // Commit implements ledger.KV. Every failure of etcd is ipam.ErrUnavailable:
-// whatever the cause, the caller does not know what was decided.
+// whatever the cause, the caller does not know what was decided. That holds for
+// ipam.ErrFull too: etcd says so also of the transaction that makes it full.
 func (k *KV) Commit(ctx context.Context, t ledger.Txn) (ledger.Result, error) {
 	res, err := k.client.Txn(ctx).If(k.conds(t.If)...).Then(k.ops(t.Then)...).Else(k.ops(t.Else)...).Commit()
 	if err != nil {
-		return ledger.Result{}, fmt.Errorf("etcd: %w: %w", ipam.ErrUnavailable, err)
+		kind := ipam.ErrUnavailable
+		if errors.Is(err, rpctypes.ErrNoSpace) {
+			kind = ipam.ErrFull
+		}
+		return ledger.Result{}, fmt.Errorf("etcd: %w: %w", kind, err)
 	}
 	if res.Succeeded {
 		for i, op := range t.Then {

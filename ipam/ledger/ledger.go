@@ -80,7 +80,30 @@ func (l *Ledger) EnsureInstallation(ctx context.Context, want ipam.Installation)
 	if err != nil {
 		return ipam.Installation{}, err
 	}
-	res, err := l.commit(ctx, "record installation", Txn{
+	have, err := l.recorded(ctx, want, value)
+	if err != nil {
+		return ipam.Installation{}, err
+	}
+	if err := samePlan(have, want); err != nil {
+		return ipam.Installation{}, err
+	}
+	l.mu.Lock()
+	l.plan = have
+	l.mu.Unlock()
+	return have, nil
+}
+
+// recorded returns the plan that the store has, after recording want if it had
+// none. It reads first: a store that is full refuses transactions that may write.
+func (l *Ledger) recorded(ctx context.Context, want ipam.Installation, value []byte) (ipam.Installation, error) {
+	res, err := l.read(ctx, "read installation", get(keyInstallation))
+	if err != nil {
+		return ipam.Installation{}, err
+	}
+	if p, ok := res.Out[0].one(); ok {
+		return decodeInstallation(p)
+	}
+	res, err = l.commit(ctx, "record installation", Txn{
 		If:   []Cond{absent(keyInstallation)},
 		Then: []Op{put(keyInstallation, value)},
 		Else: []Op{get(keyInstallation)},
@@ -88,21 +111,16 @@ func (l *Ledger) EnsureInstallation(ctx context.Context, want ipam.Installation)
 	if err != nil {
 		return ipam.Installation{}, err
 	}
-	have := want
-	if !res.OK {
-		p, _ := res.Out[0].one()
-		have = ipam.Installation{}
-		if err := decode(p, &have, &have.Schema); err != nil {
-			return ipam.Installation{}, err
-		}
-		if err := samePlan(have, want); err != nil {
-			return ipam.Installation{}, err
-		}
+	if res.OK {
+		return want, nil
 	}
-	l.mu.Lock()
-	l.plan = have
-	l.mu.Unlock()
-	return have, nil
+	p, _ := res.Out[0].one()
+	return decodeInstallation(p)
+}
+
+func decodeInstallation(p Pair) (have ipam.Installation, err error) {
+	err = decode(p, &have, &have.Schema)
+	return have, err
 }
 
 func samePlan(have, want ipam.Installation) error {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -22,17 +24,31 @@ type Config struct {
 	Dir string
 	// QuotaBytes bounds the database; 0 means 2 GiB.
 	QuotaBytes int64
-	// Revisions is how many revisions compaction keeps; 0 means 10,000.
+	// Revisions is how many revisions compaction keeps at least while space is not
+	// short, and about twice as many at most; 0 means 10,000.
 	Revisions int
 	// Logger receives etcd's own log; nil discards it.
 	Logger *zap.Logger
+	// Log hears when the database was full, or was defragmented; nil discards it.
+	Log *slog.Logger
 }
+
+const (
+	defaultQuota     = 2 << 30
+	defaultRevisions = 10_000
+	// defragAtStart is how many MiB must be free in the database for it to be
+	// defragmented before it serves, which takes about a second for 100 MiB in use.
+	defragAtStart = 256
+)
 
 // Server is a running embedded etcd.
 type Server struct {
 	etcd     *embed.Etcd
 	client   *clientv3.Client
 	endpoint string
+	stop     context.CancelFunc // of the keeper
+	task     sync.WaitGroup
+	closing  sync.Once
 }
 
 // Start runs a server and waits until it serves or ctx ends.
@@ -62,7 +78,25 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("wait for etcd in %s: %w", cfg.Dir, context.Cause(ctx))
 	}
 	s.client = v3client.New(e.Server)
+	k := cfg.keeper(s)
+	if err := k.look(ctx); err != nil { // it may have been full when it ended
+		s.Close()
+		return nil, fmt.Errorf("start etcd in %s: %w", cfg.Dir, err)
+	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.task.Go(func() { k.run(ctx) })
 	return s, nil
+}
+
+func (cfg Config) keeper(s *Server) *keeper {
+	k := &keeper{server: s.etcd.Server, client: s.client, keep: int64(cfg.Revisions), quota: s.etcd.Server.Cfg.QuotaBackendBytes, log: cfg.Log}
+	if k.keep <= 0 {
+		k.keep = defaultRevisions
+	}
+	if k.log == nil {
+		k.log = slog.New(slog.DiscardHandler)
+	}
+	return k
 }
 
 func (cfg Config) embed() (*embed.Config, error) {
@@ -83,12 +117,9 @@ func (cfg Config) embed() (*embed.Config, error) {
 	ec.ListenClientUrls, ec.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	ec.ListenPeerUrls, ec.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	ec.InitialCluster = ec.Name + "=" + peer.String()
-	ec.AutoCompactionMode = "revision"
-	ec.AutoCompactionRetention = "10000"
-	if cfg.Revisions > 0 {
-		ec.AutoCompactionRetention = fmt.Sprint(cfg.Revisions)
-	}
-	ec.QuotaBackendBytes = 2 << 30
+	ec.AutoCompactionRetention = "0" // the keeper compacts
+	ec.BootstrapDefragThresholdMegabytes = defragAtStart
+	ec.QuotaBackendBytes = defaultQuota
 	if cfg.QuotaBytes > 0 {
 		ec.QuotaBackendBytes = cfg.QuotaBytes
 	}
@@ -125,8 +156,14 @@ func (s *Server) Endpoint() string { return s.endpoint }
 // Err reports a failure of the running server.
 func (s *Server) Err() <-chan error { return s.etcd.Err() }
 
-// Close stops the server and its client.
-func (s *Server) Close() {
+// Close stops the server and its client. Repeated, it does nothing.
+func (s *Server) Close() { s.closing.Do(s.close) }
+
+func (s *Server) close() {
+	if s.stop != nil {
+		s.stop()
+		s.task.Wait()
+	}
 	if s.client != nil {
 		_ = s.client.Close()
 	}

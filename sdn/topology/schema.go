@@ -16,7 +16,7 @@ import (
 // the new one.
 func (e *etcd) found(ctx context.Context) error {
 	for {
-		stored, err := e.declare(ctx, clientv3.Compare(clientv3.CreateRevision(e.path(schemaKey)), "=", 0))
+		stored, err := e.declared(ctx)
 		if err != nil || stored == nil {
 			return err
 		}
@@ -30,6 +30,19 @@ func (e *etcd) found(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// declared returns the version that is stored; nil when this program has just
+// written its own. It reads first: a full etcd refuses what may write.
+func (e *etcd) declared(ctx context.Context) (*mvccpb.KeyValue, error) {
+	resp, err := e.client.Get(ctx, e.path(schemaKey))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", sdn.ErrUnavailable, err)
+	}
+	if len(resp.Kvs) > 0 {
+		return resp.Kvs[0], nil
+	}
+	return e.declare(ctx, clientv3.Compare(clientv3.CreateRevision(e.path(schemaKey)), "=", 0))
 }
 
 // declare writes this program's version under a condition, or returns the one

@@ -193,18 +193,17 @@ func refuseForeignStore(ctx context.Context, c *clientv3.Client, prefix string) 
 		return err
 	}
 	key := prefix + "machine"
-	res, err := c.Txn(ctx).
-		If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
-		Then(clientv3.OpPut(key, machine)).
-		Else(clientv3.OpGet(key)).Commit()
+	res, err := c.Get(ctx, key)
 	if err != nil {
 		return fmt.Errorf("read the store's machine: %w", err)
 	}
-	if res.Succeeded {
+	if len(res.Kvs) == 0 { // this process has the store to itself
+		if _, err := c.Put(ctx, key, machine); err != nil {
+			return fmt.Errorf("record the store's machine: %w", err)
+		}
 		return nil
 	}
-	kvs := res.Responses[0].GetResponseRange().Kvs
-	if len(kvs) == 1 && string(kvs[0].Value) != machine {
+	if string(res.Kvs[0].Value) != machine {
 		return errors.New("the store belongs to another machine; for several machines give an external etcd with --etcd-endpoints")
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"os"
 	"time"
@@ -15,13 +16,13 @@ func main() {
 	p := shim.Plugin{
 		About:  "moat-ipam: the address management of Moat as a CNI IPAM plugin",
 		Caller: protocol.CallerIPAM,
-		Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Getenv: os.Getenv, Environ: os.Environ, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Connect: connect,
 		Standalone: func([]byte) error {
 			return errors.New("moat-ipam always needs the daemon")
 		},
 	}
-	os.Exit(p.Run())
+	os.Exit(p.Run(context.Background()))
 }
 
 // connect uses the socket of the "ipam" section: what stands beside it is the

@@ -81,6 +81,16 @@ func ReadEnv(getenv func(string) string) (Env, *Error) {
 	return e, nil
 }
 
+// Pairs are the variables that have a value, as NAME=VALUE.
+func (e Env) Pairs() (all []string) {
+	for _, v := range e.variables() {
+		if *v.value != "" {
+			all = append(all, v.name+"="+*v.value)
+		}
+	}
+	return all
+}
+
 // OwnNetnsAllowed says whether a pod may have the plugin's own namespace.
 func (e Env) OwnNetnsAllowed() bool {
 	return e.NetnsOverride == "1" || strings.EqualFold(e.NetnsOverride, "true")

@@ -48,9 +48,10 @@ var banned = map[string][]string{
 	"netns":      {"github.com/google/nftables", "go.etcd.io/etcd/", "net/http"},
 }
 
-// starters may start programs: what shows Moat from outside. The product speaks
-// to the kernel itself and starts nothing (no ip, nft or iptables); tests may.
-var starters = []string{"cmd/internal/lab", "cmd/moat-bench", "cmd/moat-demo"}
+// starters may start programs: what shows Moat from outside, and the package that
+// runs CNI plugins of others. The product speaks to the kernel itself and starts
+// nothing else (no ip, nft or iptables); tests may.
+var starters = []string{"cmd/internal/delegate", "cmd/internal/lab", "cmd/moat-bench", "cmd/moat-demo"}
 
 // replacer alone may replace its process by another program.
 const replacer = "cmd/internal/shim"

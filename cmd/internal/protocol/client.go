@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +18,8 @@ type Client struct {
 	timeout time.Duration
 }
 
-// Dial connects to the daemon's socket. No read or write on the connection
-// takes longer than timeout.
+// Dial connects to the daemon's socket. Neither a Call nor a write on the
+// connection takes longer than timeout.
 func Dial(path string, timeout time.Duration) (*Client, error) {
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -39,18 +40,50 @@ func Dial(path string, timeout time.Duration) (*Client, error) {
 	return &Client{conn: os.NewFile(uintptr(fd), path), timeout: timeout}, nil
 }
 
-// Call sends the request with its namespace and waits for the reply.
-func (c *Client) Call(r Request) (Reply, error) {
+// Call sends the request with its namespace and waits for the reply. Meanwhile it
+// has the plugins run that the daemon names.
+func (c *Client) Call(ctx context.Context, r Request, run Runner) (Reply, error) {
 	frame, err := requestFrame(r)
 	if err != nil {
 		return Reply{}, err
 	}
 	sending := c.send(frame, r.Netns)
-	reply, err := c.reply()
-	if err != nil { // a daemon that refuses early answers before it closes
-		return Reply{}, errors.Join(err, sending)
+	if err := c.conn.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
+		return Reply{}, fmt.Errorf("receive: %w", err)
 	}
-	return reply, nil
+	got := c.receive()
+	for got.err == nil && got.header.Kind == KindRun {
+		got = c.serve(ctx, got.payload, run)
+	}
+	if got.err != nil { // a daemon that refuses early answers before it closes
+		return Reply{}, errors.Join(got.err, sending)
+	}
+	return ParseReply(got.header, got.payload)
+}
+
+// serve has one plugin run and says what became of it. It returns what the daemon
+// sent next; that the daemon sent it, or is gone, ends the plugin.
+func (c *Client) serve(ctx context.Context, payload []byte, run Runner) received {
+	order, err := ParseRun(payload)
+	if err != nil {
+		return received{err: err}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	next := make(chan received, 1)
+	go func() {
+		next <- c.receive()
+		cancel()
+	}()
+	frame, err := RanFrame(run(ctx, order))
+	if err == nil {
+		err = c.send(frame, NoNetns)
+	}
+	got := <-next
+	if got.err != nil {
+		got.err = errors.Join(got.err, err)
+	}
+	return got
 }
 
 // Received tells the daemon that the reply reached the runtime.
@@ -95,26 +128,27 @@ func (c *Client) send(b []byte, netns int) error {
 	return nil
 }
 
-func (c *Client) reply() (Reply, error) {
+// received is a frame of the daemon's, or why there is none.
+type received struct {
+	header  Header
+	payload []byte
+	err     error
+}
+
+func (c *Client) receive() (r received) {
 	head := make([]byte, headerSize)
-	if err := c.fill(head); err != nil {
-		return Reply{}, err
+	if r.err = c.fill(head); r.err != nil {
+		return r
 	}
-	h, err := ParseHeader(head)
-	if err != nil {
-		return Reply{}, err
+	if r.header, r.err = ParseHeader(head); r.err != nil {
+		return r
 	}
-	payload := make([]byte, h.Length)
-	if err := c.fill(payload); err != nil {
-		return Reply{}, err
-	}
-	return ParseReply(h, payload)
+	r.payload = make([]byte, r.header.Length)
+	r.err = c.fill(r.payload)
+	return r
 }
 
 func (c *Client) fill(b []byte) error {
-	if err := c.conn.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
-		return fmt.Errorf("receive: %w", err)
-	}
 	_, err := io.ReadFull(c.conn, b)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):

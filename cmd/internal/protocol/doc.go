@@ -5,7 +5,7 @@
 //
 //	0  4 bytes  "MOAT"
 //	4  1 byte   version of the protocol
-//	5  1 byte   kind: request, result, failure, received
+//	5  1 byte   kind: request, result, failure, received, run, ran
 //	6  2 bytes  zero
 //	8  4 bytes  length of what follows, big endian
 //
@@ -16,6 +16,11 @@
 // failure (a CNI error object); the client, having printed it, sends received.
 // A connection that closes before that tells the daemon that the runtime never
 // saw the result.
+//
+// Before it answers, the daemon may have the client run other plugins (run), which
+// only the client can: it has the runtime's environment, files and CNI_PATH. The
+// client answers each with ran, in order. Whatever the daemon sends while a plugin
+// runs, and the end of the connection, ends that plugin.
 //
 // The package works on file descriptors and links neither net nor netlink. The
 // programs under cmd may import it.

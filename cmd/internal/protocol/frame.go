@@ -11,8 +11,10 @@ import (
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 )
 
-// Version of the protocol that this build speaks.
-const Version = 1
+// Version of the protocol that this build speaks. 2 added the plugins that a
+// daemon has run (KindRun): one that a plugin of version 1 would not run must not
+// be left out in silence.
+const Version = 2
 
 // MaxPayload is the longest payload of a frame, in bytes: a GC list of a full node
 // takes some hundred kB.
@@ -32,6 +34,8 @@ const (
 	KindResult   Kind = 2
 	KindFailure  Kind = 3
 	KindReceived Kind = 4
+	KindRun      Kind = 5
+	KindRan      Kind = 6
 )
 
 // The callers of the daemon.

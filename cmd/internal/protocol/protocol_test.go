@@ -88,7 +88,7 @@ func TestCallCarriesEverything(t *testing.T) {
 				require.Equal(t, protocol.KindReceived, h.Kind)
 			})
 			client := dial(t, path, 5*time.Second)
-			reply, err := client.Call(want)
+			reply, err := client.Call(t.Context(), want, nil)
 			require.NoError(t, err)
 			require.Nil(t, reply.Failure)
 			require.Equal(t, config, reply.Result)
@@ -107,7 +107,7 @@ func TestFailureArrivesWhole(t *testing.T) {
 		require.NoError(t, err)
 		c.Write(frame)
 	})
-	reply, err := dial(t, path, 5*time.Second).Call(protocol.Request{Config: []byte("{}"), Netns: protocol.NoNetns})
+	reply, err := dial(t, path, 5*time.Second).Call(t.Context(), protocol.Request{Config: []byte("{}"), Netns: protocol.NoNetns}, nil)
 	require.NoError(t, err)
 	require.Equal(t, want, reply.Failure)
 }
@@ -119,27 +119,27 @@ func TestClientReportsABrokenDaemon(t *testing.T) {
 		want   error
 	}{
 		"closes at once":          {"", io.ErrUnexpectedEOF},
-		"closes within a header":  {"MOAT\x01", io.ErrUnexpectedEOF},
-		"closes within a payload": {"MOAT\x01\x02\x00\x00\x00\x00\x00\x09{}", io.ErrUnexpectedEOF},
+		"closes within a header":  {"MOAT\x02", io.ErrUnexpectedEOF},
+		"closes within a payload": {"MOAT\x02\x02\x00\x00\x00\x00\x00\x09{}", io.ErrUnexpectedEOF},
 		"another protocol":        {"HTTP/1.1 400 Bad Request\r\n", protocol.ErrFormat},
-		"another version":         {"MOAT\x02\x02\x00\x00\x00\x00\x00\x00", protocol.ErrVersion},
-		"too long":                {"MOAT\x01\x02\x00\x00\xff\xff\xff\xff", protocol.ErrTooLong},
-		"answers with a request":  {"MOAT\x01\x01\x00\x00\x00\x00\x00\x00", protocol.ErrFormat},
-		"a failure that is none":  {"MOAT\x01\x03\x00\x00\x00\x00\x00\x04null", protocol.ErrFormat},
+		"another version":         {"MOAT\x03\x02\x00\x00\x00\x00\x00\x00", protocol.ErrVersion},
+		"too long":                {"MOAT\x02\x02\x00\x00\xff\xff\xff\xff", protocol.ErrTooLong},
+		"answers with a request":  {"MOAT\x02\x01\x00\x00\x00\x00\x00\x00", protocol.ErrFormat},
+		"a failure that is none":  {"MOAT\x02\x03\x00\x00\x00\x00\x00\x04null", protocol.ErrFormat},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := listen(t, func(c *net.UnixConn) {
 				receive(t, c)
 				c.Write([]byte(test.answer))
 			})
-			_, err := dial(t, path, 5*time.Second).Call(request)
+			_, err := dial(t, path, 5*time.Second).Call(t.Context(), request, nil)
 			require.ErrorIs(t, err, test.want)
 		})
 	}
 	t.Run("never answers", func(t *testing.T) {
 		path := listen(t, func(c *net.UnixConn) { io.Copy(io.Discard, c) })
 		client := dial(t, path, 50*time.Millisecond)
-		_, err := client.Call(request)
+		_, err := client.Call(t.Context(), request, nil)
 		require.ErrorIs(t, err, syscall.ETIMEDOUT)
 		client.Close()
 	})
@@ -163,11 +163,11 @@ func TestReceiveRefuses(t *testing.T) {
 		"nothing":                 {"", 0, io.ErrUnexpectedEOF},
 		"another protocol":        {"GET / HTTP/1.1\r\n", 1, protocol.ErrFormat},
 		"another version":         {"MOAT\x07\x01\x00\x00\x00\x00\x00\x00", 1, protocol.ErrVersion},
-		"a result":                {"MOAT\x01\x02\x00\x00\x00\x00\x00\x00", 1, protocol.ErrFormat},
-		"no request":              {"MOAT\x01\x01\x00\x00\x00\x00\x00\x02xx", 1, protocol.ErrFormat},
-		"too long":                {"MOAT\x01\x01\x00\x00\x7f\xff\xff\xff", 1, protocol.ErrTooLong},
-		"cut off":                 {"MOAT\x01\x01\x00\x00\x00\x00\x00\x09{}", 1, io.ErrUnexpectedEOF},
-		"more than one namespace": {"MOAT\x01\x01\x00\x00\x00\x00\x00\x02{}", 3, protocol.ErrFormat},
+		"a result":                {"MOAT\x02\x02\x00\x00\x00\x00\x00\x00", 1, protocol.ErrFormat},
+		"no request":              {"MOAT\x02\x01\x00\x00\x00\x00\x00\x02xx", 1, protocol.ErrFormat},
+		"too long":                {"MOAT\x02\x01\x00\x00\x7f\xff\xff\xff", 1, protocol.ErrTooLong},
+		"cut off":                 {"MOAT\x02\x01\x00\x00\x00\x00\x00\x09{}", 1, io.ErrUnexpectedEOF},
+		"more than one namespace": {"MOAT\x02\x01\x00\x00\x00\x00\x00\x02{}", 3, protocol.ErrFormat},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := descriptors(t)
@@ -206,8 +206,8 @@ func descriptors(t *testing.T) int {
 }
 
 func FuzzParseHeader(f *testing.F) {
-	f.Add([]byte("MOAT\x01\x01\x00\x00\x00\x00\x00\x02"))
-	f.Add([]byte("MOAT\x02\x01\x00\x00\xff\xff\xff\xff"))
+	f.Add([]byte("MOAT\x02\x01\x00\x00\x00\x00\x00\x02"))
+	f.Add([]byte("MOAT\x03\x01\x00\x00\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := protocol.ParseHeader(b)
 		if err == nil {

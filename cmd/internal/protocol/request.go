@@ -18,12 +18,14 @@ func (r *Request) fields() []*string {
 }
 
 // requestFrame is the frame of a request.
-func requestFrame(r Request) ([]byte, error) {
+func requestFrame(r Request) ([]byte, error) { return Frame(KindRequest, r.payload()) }
+
+func (r *Request) payload() []byte {
 	b := binary.BigEndian.AppendUint64(nil, uint64(r.Timeout))
 	for _, f := range r.fields() {
 		b = appendField(b, *f)
 	}
-	return Frame(KindRequest, appendField(b, r.Config))
+	return appendField(b, r.Config)
 }
 
 func appendField[T string | []byte](b []byte, f T) []byte {

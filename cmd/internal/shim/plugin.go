@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
+	"github.com/moatnet/moat/cmd/internal/delegate"
 	"github.com/moatnet/moat/cmd/internal/protocol"
 )
 
@@ -26,7 +28,8 @@ const (
 
 // Daemon is who serves the call.
 type Daemon interface {
-	Call(r protocol.Request) (protocol.Reply, error)
+	// Call serves the request; run runs the plugins that it delegates to.
+	Call(ctx context.Context, r protocol.Request, run protocol.Runner) (protocol.Reply, error)
 	// Received says that the runtime has the result; a Close without it makes
 	// the daemon undo an ADD.
 	Received() error
@@ -38,9 +41,11 @@ type Plugin struct {
 	About  string // what this is, for someone who starts it by hand
 	Caller string // protocol.CallerCNI or protocol.CallerIPAM
 	Getenv func(string) string
-	Stdin  io.Reader
-	Stdout io.Writer
-	Stderr io.Writer
+	// Environ is the whole environment, which plugins that are delegated to get.
+	Environ func() []string
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
 	// Connect reaches the daemon of a network configuration.
 	Connect func(h cniconf.Head, timeout time.Duration) (Daemon, error)
 	// Standalone serves a configuration that asks for no daemon; it returns only
@@ -49,7 +54,7 @@ type Plugin struct {
 }
 
 // Run does the call and returns the process's exit status.
-func (p *Plugin) Run() (status int) {
+func (p *Plugin) Run(ctx context.Context) (status int) {
 	defer func() {
 		if r := recover(); r != nil {
 			fmt.Fprintf(p.Stderr, "%s: panic: %v\n%s", p.About, r, debug.Stack())
@@ -75,7 +80,7 @@ func (p *Plugin) Run() (status int) {
 	if failure != nil {
 		return p.fail(failure)
 	}
-	if failure = p.serve(env, head, stdin); failure != nil {
+	if failure = p.serve(ctx, env, head, stdin); failure != nil {
 		failure.CNIVersion = head.CNIVersion
 		return p.fail(failure)
 	}
@@ -83,7 +88,7 @@ func (p *Plugin) Run() (status int) {
 }
 
 // serve passes the call on and prints its result.
-func (p *Plugin) serve(env cniconf.Env, head cniconf.Head, stdin []byte) *cniconf.Error {
+func (p *Plugin) serve(ctx context.Context, env cniconf.Env, head cniconf.Head, stdin []byte) *cniconf.Error {
 	if head.Standalone && p.Standalone != nil {
 		err := p.Standalone(stdin)
 		return &cniconf.Error{Code: cniconf.CodeConfig, Msg: fmt.Sprintf("%s: standalone mode: %v", env.Subject(), err),
@@ -105,7 +110,7 @@ func (p *Plugin) serve(env cniconf.Env, head cniconf.Head, stdin []byte) *cnicon
 		return unreachable(env, head, err)
 	}
 	defer daemon.Close()
-	reply, err := daemon.Call(protocol.Request{Caller: p.Caller, Env: env, Config: stdin, Timeout: timeout, Netns: netns})
+	reply, err := daemon.Call(ctx, protocol.Request{Caller: p.Caller, Env: env, Config: stdin, Timeout: timeout, Netns: netns}, p.delegate)
 	if err != nil {
 		return unreachable(env, head, err)
 	}
@@ -121,6 +126,11 @@ func (p *Plugin) serve(env cniconf.Env, head cniconf.Head, stdin []byte) *cnicon
 		fmt.Fprintf(p.Stderr, "%s: confirm the result: %v\n", p.About, err)
 	}
 	return nil
+}
+
+// delegate runs another plugin, with the runtime's environment.
+func (p *Plugin) delegate(ctx context.Context, r protocol.Run) protocol.Ran {
+	return delegate.Run(ctx, r, p.Environ(), p.Stderr)
 }
 
 // fail prints the error object and returns the exit status.

@@ -78,7 +78,7 @@ func TestCallHasADeadline(t *testing.T) {
 	})
 	fd := openNetns(t)
 	reply := newAgent(t, s).Handle(t.Context(), protocol.Request{Caller: protocol.CallerCNI, Timeout: 1, Netns: fd,
-		Env: cniconf.Env{Command: cniconf.Add, ContainerID: "c1", IfName: "eth0"}, Config: []byte(`{"cniVersion":"1.1.0","name":"moat"}`)})
+		Env: cniconf.Env{Command: cniconf.Add, ContainerID: "c1", IfName: "eth0"}, Config: []byte(`{"cniVersion":"1.1.0","name":"moat"}`)}, nil)
 	require.NotNil(t, reply.Failure)
 	require.EqualValues(t, 11, reply.Failure.Code)
 	require.Contains(t, reply.Failure.Msg, "c1")
@@ -95,7 +95,7 @@ func TestDirect(t *testing.T) {
 	t.Run("received", func(t *testing.T) {
 		s := newService()
 		d := newAgent(t, s).Direct(t.Context())
-		reply, err := d.Call(request(t))
+		reply, err := d.Call(t.Context(), request(t), nil)
 		require.NoError(t, err)
 		require.Nil(t, reply.Failure)
 		require.NoError(t, d.Received())
@@ -105,7 +105,7 @@ func TestDirect(t *testing.T) {
 	t.Run("result lost", func(t *testing.T) {
 		s := newService()
 		d := newAgent(t, s).Direct(t.Context())
-		_, err := d.Call(request(t))
+		_, err := d.Call(t.Context(), request(t), nil)
 		require.NoError(t, err)
 		require.NoError(t, d.Close())
 		require.Len(t, s.detaches(), 1)
@@ -114,7 +114,7 @@ func TestDirect(t *testing.T) {
 		s := newService()
 		s.failWith(errors.New("no"))
 		d := newAgent(t, s).Direct(t.Context())
-		reply, err := d.Call(request(t))
+		reply, err := d.Call(t.Context(), request(t), nil)
 		require.NoError(t, err)
 		require.NotNil(t, reply.Failure)
 		require.NoError(t, d.Close())

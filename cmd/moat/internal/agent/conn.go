@@ -39,8 +39,9 @@ func (a *Agent) serve(ctx, undoing context.Context, c *net.UnixConn) {
 	call, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	received := make(chan error, 1)
+	client := newCallback(a, c)
 	go func() {
-		err := awaitReceived(c)
+		err := client.listen()
 		if err != nil && request.Env.Command == cniconf.Add {
 			cancel(errClientGone)
 		}
@@ -49,7 +50,7 @@ func (a *Agent) serve(ctx, undoing context.Context, c *net.UnixConn) {
 	turn := a.turns.begin(call, request)
 	defer a.turns.end(turn)
 	start := time.Now()
-	reply := a.Handle(call, request)
+	reply := a.Handle(call, request, client.run)
 	err := errors.Join(write(c, reply), c.SetReadDeadline(time.Now().Add(replyTimeout)))
 	a.report(request, reply, time.Since(start))
 	if err == nil {
@@ -59,18 +60,18 @@ func (a *Agent) serve(ctx, undoing context.Context, c *net.UnixConn) {
 		<-received
 	}
 	if err != nil && reply.Failure == nil {
-		a.turns.undo(turn, func() { a.lost(undoing, request, err) })
+		a.turns.undo(turn, func() { a.lost(undoing, request, client.run, err) })
 	}
 }
 
 // lost undoes an ADD whose result the runtime never saw. A plugin that is alive
 // but slow is given the benefit of the doubt.
-func (a *Agent) lost(ctx context.Context, r protocol.Request, cause error) {
+func (a *Agent) lost(ctx context.Context, r protocol.Request, run protocol.Runner, cause error) {
 	if timeout := net.Error(nil); errors.As(cause, &timeout) && timeout.Timeout() {
 		a.log.Warn("the plugin did not confirm its result", "call", r.Env.Subject())
 		return
 	}
-	if err := a.Undo(ctx, r); err != nil {
+	if err := a.Undo(ctx, r, run); err != nil {
 		a.log.Error("undo an ADD whose result was lost", "call", r.Env.Subject(), "error", err)
 	}
 }
@@ -138,15 +139,5 @@ func write(c *net.UnixConn, r protocol.Reply) error {
 		return err
 	}
 	_, err = c.Write(frame)
-	return err
-}
-
-// awaitReceived returns nil when the plugin has said that its result reached the
-// runtime, or an error when it closed the connection without.
-func awaitReceived(c *net.UnixConn) error {
-	h, err := protocol.ReadHeader(c)
-	if err == nil && h.Kind != protocol.KindReceived {
-		err = protocol.ErrFormat
-	}
 	return err
 }

@@ -99,13 +99,13 @@ func TestVersionsOfTheProtocolDiffer(t *testing.T) {
 		n := &node{pod: newPod(t), socket: socket}
 		e := plugin(t, "moat-cni", n.env(nil), n.conf(nil)).failure(t)
 		require.EqualValues(t, 11, e.Code)
-		require.Contains(t, e.Msg, "other side speaks 9, this one 1")
+		require.Contains(t, e.Msg, "other side speaks 9, this one 2")
 		require.Contains(t, e.Details, "one release")
 	})
 	t.Run("the plugin is newer", func(t *testing.T) {
 		n := newNode(t)
 		reply := raw(t, n.socket, "MOAT\x09\x01\x00\x00\x00\x00\x00\x02{}")
-		require.Contains(t, reply.Failure.Msg, "other side speaks 9, this one 1")
+		require.Contains(t, reply.Failure.Msg, "other side speaks 9, this one 2")
 	})
 	t.Run("no protocol at all", func(t *testing.T) {
 		n := newNode(t)

@@ -16,13 +16,14 @@ type Direct struct {
 	agent *Agent
 	ctx   context.Context
 	lost  *protocol.Request // ADD whose result has not been seen yet
+	run   protocol.Runner   // of its call
 }
 
-// Direct makes such a connection; its call ends with ctx.
+// Direct makes such a connection; what is left of its call ends with ctx.
 func (a *Agent) Direct(ctx context.Context) *Direct { return &Direct{agent: a, ctx: ctx} }
 
 // Call serves the request. Its namespace stays the caller's.
-func (d *Direct) Call(r protocol.Request) (protocol.Reply, error) {
+func (d *Direct) Call(ctx context.Context, r protocol.Request, run protocol.Runner) (protocol.Reply, error) {
 	if r.Netns != protocol.NoNetns {
 		own, err := unix.FcntlInt(uintptr(r.Netns), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
@@ -31,7 +32,8 @@ func (d *Direct) Call(r protocol.Request) (protocol.Reply, error) {
 		r.Netns = own
 	}
 	start := time.Now()
-	reply := d.agent.Handle(d.ctx, r)
+	d.run = run
+	reply := d.agent.Handle(ctx, r, run)
 	d.agent.report(r, reply, time.Since(start))
 	if reply.Failure == nil {
 		d.lost = &r
@@ -50,5 +52,5 @@ func (d *Direct) Close() error {
 	if d.lost == nil {
 		return nil
 	}
-	return d.agent.Undo(context.WithoutCancel(d.ctx), *d.lost)
+	return d.agent.Undo(context.WithoutCancel(d.ctx), *d.lost, d.run)
 }

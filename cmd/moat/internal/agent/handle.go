@@ -15,16 +15,17 @@ import (
 	"github.com/moatnet/moat/tenant"
 )
 
-// Handle serves one call. The request's namespace becomes the agent's and is
-// closed. A failure names the version of the specification that was asked for.
-func (a *Agent) Handle(ctx context.Context, r protocol.Request) (reply protocol.Reply) {
+// Handle serves one call; run runs the plugins that it delegates to. The request's
+// namespace becomes the agent's and is closed. A failure names the version of the
+// specification that was asked for.
+func (a *Agent) Handle(ctx context.Context, r protocol.Request, run protocol.Runner) (reply protocol.Reply) {
 	timeout := a.timeout
 	if r.Timeout > 0 {
 		timeout = min(timeout, r.Timeout)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	c := call{agent: a, request: r}
+	c := call{agent: a, request: r, others: delegates{r.Env, run}}
 	defer func() {
 		if p := recover(); p != nil {
 			a.log.Error("panic in a CNI call", "call", r.Env.Subject(), "panic", p, "stack", string(debug.Stack()))
@@ -45,7 +46,7 @@ func (a *Agent) Handle(ctx context.Context, r protocol.Request) (reply protocol.
 
 // Undo takes back an ADD whose result did not reach the runtime; of other calls
 // there is nothing to take back.
-func (a *Agent) Undo(ctx context.Context, r protocol.Request) error {
+func (a *Agent) Undo(ctx context.Context, r protocol.Request, run protocol.Runner) error {
 	if r.Env.Command != cniconf.Add {
 		return nil
 	}
@@ -89,6 +90,7 @@ type call struct {
 	request protocol.Request
 	netns   *os.File // nil: none came with it
 	head    cniconf.Head
+	others  delegates // plugins of others, for this call
 }
 
 // do checks the call and serves it. Errors are *cniconf.Error, *tenant.Error or
@@ -132,7 +134,7 @@ func (c *call) add(ctx context.Context) ([]byte, error) {
 	}
 	printed, err := printResult(conf, c.request.Env, got)
 	if err != nil {
-		return nil, errors.Join(err, c.agent.Undo(context.WithoutCancel(ctx), c.request))
+		return nil, errors.Join(err, c.agent.Undo(context.WithoutCancel(ctx), c.request, c.others.runner))
 	}
 	return printed, nil
 }

@@ -17,7 +17,7 @@ func hanging(t *testing.T, n *node) *protocol.Client {
 	vars := n.env(nil)
 	env, failure := cniconf.ReadEnv(func(k string) string { return vars[k] })
 	require.Nil(t, failure)
-	reply, err := c.Call(protocol.Request{Caller: protocol.CallerCNI, Env: env, Config: n.conf(nil), Timeout: time.Second, Netns: int(n.pod.Fd())})
+	reply, err := c.Call(t.Context(), protocol.Request{Caller: protocol.CallerCNI, Env: env, Config: n.conf(nil), Timeout: time.Second, Netns: int(n.pod.Fd())}, nil)
 	require.NoError(t, err)
 	require.Nil(t, reply.Failure)
 	return c

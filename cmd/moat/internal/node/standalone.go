@@ -32,7 +32,7 @@ func Standalone(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) 
 	p := shim.Plugin{
 		About:  "moat cni: one CNI call without a daemon; moat-cni starts it",
 		Caller: protocol.CallerCNI,
-		Getenv: os.Getenv, Stdin: bytes.NewReader(conf), Stdout: stdout, Stderr: stderr,
+		Getenv: os.Getenv, Environ: os.Environ, Stdin: bytes.NewReader(conf), Stdout: stdout, Stderr: stderr,
 		Connect: func(_ cniconf.Head, timeout time.Duration) (shim.Daemon, error) {
 			c, err := credentials(conf)
 			if err != nil {
@@ -41,14 +41,14 @@ func Standalone(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) 
 			return openInProcess(ctx, c, timeout, slog.New(slog.NewTextHandler(stderr, nil)))
 		},
 	}
-	return p.Run()
+	return p.Run(ctx)
 }
 
 // refusal answers every call with what is wrong with the configuration: trying
 // again would not help.
 type refusal struct{ err error }
 
-func (r refusal) Call(asked protocol.Request) (protocol.Reply, error) {
+func (r refusal) Call(_ context.Context, asked protocol.Request, _ protocol.Runner) (protocol.Reply, error) {
 	return protocol.Reply{Failure: &cniconf.Error{Code: cniconf.CodeConfig,
 		Msg:     fmt.Sprintf("%s: standalone mode: %v", asked.Env.Subject(), r.err),
 		Details: "correct the network configuration or the credentials file that it names"}}, nil

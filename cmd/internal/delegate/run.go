@@ -1,0 +1,114 @@
+package delegate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/moatnet/moat/cmd/internal/cniconf"
+	"github.com/moatnet/moat/cmd/internal/protocol"
+)
+
+const (
+	// maxOutput is how much a plugin may print on standard output, in bytes; a
+	// result takes a few kB.
+	maxOutput = 1 << 20
+	// closing is how long a killed plugin's output is waited for: a child of its
+	// own that left its process group may hold it open.
+	closing = time.Second
+	// busyTries and busyPause: a program that is just being installed cannot be
+	// started for a moment.
+	busyTries = 5
+	busyPause = 200 * time.Millisecond
+)
+
+var errTooMuch = fmt.Errorf("it printed more than %d bytes", maxOutput)
+
+// Run runs a plugin and returns when it has ended. Its environment is environ with
+// r's CNI_ variables; what it prints on standard error goes to stderr.
+func Run(ctx context.Context, r protocol.Run, environ []string, stderr io.Writer) protocol.Ran {
+	file, failure := Find(r.Plugin, r.Env.Path)
+	if failure != nil {
+		return protocol.Ran{Failure: failure}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("it did not end within %s", r.Timeout.Round(time.Millisecond)))
+	defer cancel()
+	// The kernel kills the plugin when the thread that started it ends.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for try := 1; ; try++ {
+		ran, err := once(ctx, file, r, environment(environ, r.Env), stderr)
+		if err == nil {
+			return ran
+		}
+		if try == busyTries || !errors.Is(err, syscall.ETXTBSY) || !pause(ctx) {
+			return protocol.Ran{Failure: failed(ctx, r.Plugin, err)}
+		}
+	}
+}
+
+// once starts the program and waits for it. An error says that it did not come to
+// an end of its own.
+func once(ctx context.Context, file string, r protocol.Run, environ []string, stderr io.Writer) (protocol.Ran, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	out := &bounded{full: func() { cancel(errTooMuch) }}
+	c := exec.CommandContext(ctx, file)
+	c.Env, c.Stdin, c.Stdout, c.Stderr = environ, bytes.NewReader(r.Config), out, stderr
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+	c.WaitDelay = closing
+	err := c.Run()
+	var ended *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return protocol.Ran{}, context.Cause(ctx)
+	case errors.As(err, &ended) && ended.Exited():
+		return protocol.Ran{Stdout: out.kept, Status: ended.ExitCode()}, nil
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
+		return protocol.Ran{}, err
+	}
+	return protocol.Ran{Stdout: out.kept}, nil
+}
+
+// failed is why a plugin did not end by itself; a caller that gave up, and time
+// that was over, pass.
+func failed(ctx context.Context, name string, err error) *cniconf.Error {
+	e := &cniconf.Error{Code: cniconf.CodeIO, Msg: fmt.Sprintf("plugin %q: %v", name, err), Details: "see what the plugin says of itself"}
+	if ctx.Err() != nil {
+		e.Code, e.Details = cniconf.CodeTryAgain, "it was killed; the runtime may try again"
+	}
+	return e
+}
+
+// pause waits for another try; false: there is no time for one.
+func pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(busyPause):
+		return true
+	}
+}
+
+// bounded keeps what is written to it, up to maxOutput.
+type bounded struct {
+	kept []byte
+	full func()
+}
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if len(b.kept)+len(p) > maxOutput {
+		b.full()
+		return 0, errTooMuch
+	}
+	b.kept = append(b.kept, p...)
+	return len(p), nil
+}

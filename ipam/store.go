@@ -74,8 +74,10 @@ type AttachmentStore interface {
 // the one without the other. Its own conditions decide on it alone. A store that
 // is not that etcd, or does not say that it carried a rider, has not.
 type Rider interface {
-	// Op is the write as one operation in the store's terms: a clientv3.Op.
-	Op() any
+	// Op is the write as one operation in the store's terms, a clientv3.Op, beside
+	// r as it is to be stored. A lease whose address is lost to another is tried
+	// with the next one, and asks again.
+	Op(r Record) any
 	// Carried hears that the transaction took place, at a revision of the store,
 	// and what the store says of Op: a *etcdserverpb.ResponseOp.
 	Carried(revision int64, answer any)

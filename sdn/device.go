@@ -71,6 +71,18 @@ type Port struct {
 	Address netip.Prefix // router port: its address with the subnet's length
 	MAC     string       // router port: "aa:bb:cc:dd:ee:ff", or empty
 	VLAN    uint16       // bridge port: 802.1Q ID, 0 is untagged
+
+	// Senders lists, for a bridge port, who may send frames into it; every other
+	// frame is dropped there. Empty: anyone, as in MidoNet, which has no such list.
+	Senders []Sender `json:",omitempty"`
+}
+
+// Sender is an interface behind a bridge port by what it may call itself. It may
+// also use the link-local IPv6 address that is made of its MAC (RFC 4291,
+// appendix A).
+type Sender struct {
+	MAC   string       // "aa:bb:cc:dd:ee:ff", unicast
+	Addrs []netip.Addr `json:",omitempty"` // of both families, without zones
 }
 
 // RouteType is what a route does with a packet.

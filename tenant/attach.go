@@ -129,7 +129,7 @@ func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record,
 			err = m.because(ctx, port, err)
 		}
 	} else {
-		err = steps(ctx, pair, func(ctx context.Context) error { return m.keep.port(ctx, "pod", bound(*rec)) })
+		err = steps(ctx, pair, func(ctx context.Context) error { return m.keep.port(ctx, "pod", m.bound(*rec)) })
 	}
 	if err != nil {
 		return err

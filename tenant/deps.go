@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"os"
 
-	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
 )
 
@@ -21,7 +20,10 @@ type Engine interface {
 
 // PortRider is a port that is created by the transaction of a lease.
 type PortRider interface {
-	ipam.Rider
+	// Op is what ipam.Rider calls Op, for the port with these senders.
+	Op(senders []sdn.Sender) any
+	// Carried is ipam.Rider's.
+	Carried(revision int64, answer any)
 	// Landed says whether the port was created, and returns when the SDN shows it.
 	Landed(ctx context.Context) (bool, error)
 }

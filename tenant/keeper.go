@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/moatnet/moat/sdn"
 )
@@ -130,14 +131,18 @@ func (k keeper) port(ctx context.Context, what string, want sdn.Port) error {
 			field{"interfaceName", have.Interface, want.Interface, unbound})
 	}
 	update, err := compare(what, fields...)
-	if err != nil || !update {
+	if err != nil || !update && sameSenders(have.Senders, want.Senders) {
 		return err
 	}
-	have.AdminStateUp, have.Address = want.AdminStateUp, want.Address
+	have.AdminStateUp, have.Address, have.Senders = want.AdminStateUp, want.Address, want.Senders
 	if unbound {
 		have.Host, have.Interface = want.Host, want.Interface
 	}
 	return op("update "+what, k.api.UpdatePort(ctx, have))
+}
+
+func sameSenders(a, b []sdn.Sender) bool {
+	return slices.EqualFunc(a, b, func(a, b sdn.Sender) bool { return a.MAC == b.MAC && slices.Equal(a.Addrs, b.Addrs) })
 }
 
 // link joins two ports, or finds them joined.

@@ -80,13 +80,13 @@ func (m *Manager) leaseIn(ctx context.Context, n *network, i int, r AttachReques
 func (m *Manager) record(ctx context.Context, n *network, rec ipam.Record) (ipam.Record, bool, error) {
 	var rider PortRider
 	if m.opt.Ride != nil {
-		rider = m.opt.Ride(bound(rec))
+		rider = m.opt.Ride(m.bound(rec))
 	}
 	if rider == nil {
 		rec, err := m.opt.Store.Lease(ctx, n.record, rec)
 		return rec, false, err
 	}
-	rec, err := m.opt.Store.Lease(ctx, n.record, rec, rider)
+	rec, err := m.opt.Store.Lease(ctx, n.record, rec, passenger{rider, m})
 	if err != nil {
 		return rec, false, err
 	}
@@ -96,6 +96,14 @@ func (m *Manager) record(ctx context.Context, n *network, rec ipam.Record) (ipam
 	}
 	return rec, landed && err == nil, nil
 }
+
+// passenger is the port of a record that goes with the record's lease.
+type passenger struct {
+	PortRider
+	m *Manager
+}
+
+func (p passenger) Op(r ipam.Record) any { return p.PortRider.Op(p.m.senders(r)) }
 
 // prepare begins a pair, unless an SDN would take it away before it is finished.
 func (m *Manager) prepare(ctx context.Context, rec ipam.Record, r AttachRequest) <-chan Prepared {
@@ -152,11 +160,20 @@ func (m *Manager) mtu(r AttachRequest, w sdn.Wiring) int {
 }
 
 // bound is the bridge port of a record.
-func bound(rec ipam.Record) sdn.Port {
+func (m *Manager) bound(rec ipam.Record) sdn.Port {
 	return sdn.Port{
 		ID: sdn.PortID(rec.Port), Kind: sdn.BridgePort, Device: sdn.DeviceID(rec.Bridge), AdminStateUp: true,
-		Host: sdn.HostID(rec.Host), Interface: rec.HostName,
+		Host: sdn.HostID(rec.Host), Interface: rec.HostName, Senders: m.senders(rec),
 	}
+}
+
+// senders is what a pod may call itself: what its record says, and nobody else.
+// A record that is still without an address has no senders yet.
+func (m *Manager) senders(rec ipam.Record) []sdn.Sender {
+	if m.opt.AnySender || !rec.Address.IsValid() {
+		return nil
+	}
+	return []sdn.Sender{{MAC: rec.PodMAC, Addrs: []netip.Addr{rec.Address}}}
 }
 
 // wire is the veth pair of a record; the pod's namespace is not in it.

@@ -51,6 +51,9 @@ type Options struct {
 	// pods' own addresses.
 	NoNAT []netip.Prefix
 	MTU   int // bytes, the installation's; 0: what the engine says of each port
+	// AnySender lets pods send frames with other MACs and addresses than their own
+	// into their tenant's bridges.
+	AnySender bool
 
 	// TombstoneDir keeps, across restarts, what could not be detached; "": in
 	// memory only.

@@ -83,7 +83,7 @@ func (k *KV) op(op ledger.Op) clientv3.Op {
 	case ledger.OpDelete:
 		return clientv3.OpDelete(key, opts...)
 	case ledger.OpRide:
-		return op.Rider.Op().(clientv3.Op)
+		return op.Rider.Op(op.Record).(clientv3.Op)
 	case ledger.OpTxn:
 		return clientv3.OpTxn(k.conds(op.Txn.If), k.ops(op.Txn.Then), k.ops(op.Txn.Else))
 	default:

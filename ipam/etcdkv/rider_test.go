@@ -2,6 +2,7 @@ package etcdkv_test
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -18,11 +19,13 @@ const ridden = "/elsewhere/port"
 
 // rider writes ridden, unless it is there already, and remembers what it is told.
 type rider struct {
-	carried []int64 // revisions
-	done    []bool  // whether its own conditions held
+	asked   []netip.Addr // the addresses of the leases that it was to go with
+	carried []int64      // revisions
+	done    []bool       // whether its own conditions held
 }
 
-func (r *rider) Op() any {
+func (r *rider) Op(with ipam.Record) any {
+	r.asked = append(r.asked, with.Address)
 	return clientv3.OpTxn([]clientv3.Cmp{clientv3.Compare(clientv3.CreateRevision(ridden), "=", 0)},
 		[]clientv3.Op{clientv3.OpPut(ridden, "here")}, nil)
 }
@@ -111,6 +114,7 @@ func TestRiderIsCarriedOnceWhenTheFirstAddressIsLost(t *testing.T) {
 	got := f.lease(f.first, "late", r)
 	require.Equal(t, 1, f.tries.lost)
 	require.NotEqual(t, taken.Address, got.Address)
+	require.Equal(t, []netip.Addr{taken.Address, got.Address}, r.asked, "each try has an address of its own")
 	require.Equal(t, []int64{got.Created}, r.carried)
 	require.Equal(t, []bool{true}, r.done)
 	require.Equal(t, got.Created, f.created())

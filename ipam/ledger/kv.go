@@ -58,6 +58,7 @@ type Op struct {
 	Since    int64 // of a Get: only what was put at this revision or later; 0: all
 	Txn      Txn
 	Rider    ipam.Rider
+	Record   ipam.Record // that the rider goes with
 }
 
 // Pair is a key as stored.
@@ -85,7 +86,6 @@ func get(key string) Op               { return Op{Kind: OpGet, Key: key} }
 func list(prefix string) Op           { return Op{Kind: OpGet, Key: prefix, End: after(prefix)} }
 func put(key string, value []byte) Op { return Op{Kind: OpPut, Key: key, Value: value} }
 func del(key string) Op               { return Op{Kind: OpDelete, Key: key} }
-func ride(r ipam.Rider) Op            { return Op{Kind: OpRide, Rider: r} }
 func delAll(prefix string) Op         { return Op{Kind: OpDelete, Key: prefix, End: after(prefix)} }
 func absent(key string) Cond          { return Cond{Key: key, On: CreateRevision} }
 func noneUnder(prefix string) Cond    { return Cond{Key: prefix, End: after(prefix), On: CreateRevision} }

@@ -112,7 +112,7 @@ func (l *Ledger) claim(ctx context.Context, t ipam.Tenant, r ipam.Record, freedR
 	address, freed := addressesOf(t.Name)+sortable(r.Address), freedOf(t.Name)+sortable(r.Address)
 	then := []Op{put(key, v), put(address, []byte(key)), del(freed)}
 	for _, rider := range with {
-		then = append(then, ride(rider))
+		then = append(then, Op{Kind: OpRide, Rider: rider, Record: r})
 	}
 	return l.commit(ctx, "lease for attachment "+r.Attachment.String(), Txn{
 		If:   []Cond{at(tenantKey(t.Name), t.Revision), absent(key), absent(address), at(freed, freedRev)},

@@ -22,7 +22,7 @@ func TestLedgerInMemory(t *testing.T) {
 // stowaway is a rider that must not be taken along.
 type stowaway struct{ t *testing.T }
 
-func (s stowaway) Op() any {
+func (s stowaway) Op(ipam.Record) any {
 	s.t.Error("the rider's write was asked for")
 	return nil
 }

@@ -244,9 +244,9 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 
 	_, err = OpenEtcd(t.Context(), server.Client(), Options{})
 	require.ErrorIs(t, err, sdn.ErrUnavailable)
-	require.ErrorContains(t, err, "its schema has version 3, this program knows 2")
+	require.ErrorContains(t, err, "its schema has version 4, this program knows 3")
 	_, err = s.CreateBridge(t.Context(), sdn.Bridge{})
-	require.ErrorContains(t, err, "its schema has version 3, this program knows 2", "a running program stops writing, too")
+	require.ErrorContains(t, err, "its schema has version 4, this program knows 3", "a running program stops writing, too")
 	require.Eventually(t, func() bool {
 		_, err := s.Bridges(t.Context(), "")
 		return errors.Is(err, sdn.ErrUnavailable)

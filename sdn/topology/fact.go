@@ -9,9 +9,10 @@ import (
 )
 
 // schemaVersion is the version of the stored form, key "meta/schema". Version 2
-// has groups, neighbours and DHCP, and further fields of routers and conditions;
-// what version 1 stored means the same in it.
-const schemaVersion = 2
+// has groups, neighbours and DHCP, and further fields of routers and conditions,
+// version 3 the senders of ports, which a program that does not know them would
+// drop; what older versions stored means the same in it.
+const schemaVersion = 3
 
 // Keys of kindMeta.
 var (

@@ -15,7 +15,8 @@ import (
 type Rider struct {
 	state *state
 	etcd  *etcd
-	op    clientv3.Op
+	id    sdn.PortID
+	plan  *txn
 	facts []fact
 	rev   int64 // of the transaction that created the port; 0: none did
 }
@@ -23,7 +24,7 @@ type Rider struct {
 // RideCreatePort plans CreatePort for the transaction of another. It returns nil
 // when that cannot be: the topology is not in etcd, or the port is refused as the
 // picture is now, or has filters, which are checked one at a time. CreatePort
-// says why, or does it.
+// says why, or does it. The port's senders may be known later: Op names them.
 func (t *Topology) RideCreatePort(p sdn.Port) *Rider {
 	e, ok := t.store.(*etcd)
 	if !ok || completePort(&p) != nil {
@@ -33,15 +34,34 @@ func (t *Topology) RideCreatePort(p sdn.Port) *Rider {
 	if err != nil || len(x.chains) > 0 {
 		return nil
 	}
-	ops, facts, err := e.ops(x)
-	if err != nil {
-		return nil
-	}
-	return &Rider{state: t.state, etcd: e, op: clientv3.OpTxn(e.compares(x), ops, nil), facts: facts}
+	return &Rider{state: t.state, etcd: e, id: p.ID, plan: x}
 }
 
-// Op is the operation for the other's transaction, a clientv3.Op.
-func (r *Rider) Op() any { return r.op }
+// Op is the operation for the other's transaction, a clientv3.Op, that creates
+// the port with these senders. When they are wrong it does nothing, and
+// CreatePort says why.
+func (r *Rider) Op(senders []sdn.Sender) any {
+	k := key{sdn.KindPort, string(r.id)}
+	f := r.plan.writes[k]
+	p, _ := f.body.(sdn.Port)
+	p.Senders = senders
+	if err := validPort(&p); err != nil {
+		return r.nothing()
+	}
+	f.body = p
+	r.plan.writes[k] = f
+	ops, facts, err := r.etcd.ops(r.plan)
+	if err != nil {
+		return r.nothing()
+	}
+	r.facts = facts
+	return clientv3.OpTxn(r.etcd.compares(r.plan), ops, nil)
+}
+
+// nothing is a read, which Carried does not take for a creation.
+func (r *Rider) nothing() clientv3.Op {
+	return clientv3.OpGet(r.etcd.path(headKey), clientv3.WithKeysOnly())
+}
 
 // Carried hears that the transaction took place, with the answer to Op, a
 // *etcdserverpb.ResponseOp.

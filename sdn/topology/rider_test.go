@@ -2,6 +2,7 @@ package topology
 
 import (
 	"context"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 // carry is the other's transaction, which writes something of its own too.
 func carry(t *testing.T, c *clientv3.Client, r *Rider) {
 	t.Helper()
-	resp, err := c.Txn(t.Context()).Then(clientv3.OpPut("/lease", "x"), r.Op().(clientv3.Op)).Commit()
+	resp, err := c.Txn(t.Context()).Then(clientv3.OpPut("/lease", "x"), r.Op(nil).(clientv3.Op)).Commit()
 	require.NoError(t, err)
 	r.Carried(resp.Header.Revision, resp.Responses[1])
 }
@@ -78,7 +79,7 @@ func TestRiderIsNotCarried(t *testing.T) {
 			require.NoError(t, s.AddTunnelZoneHost(t.Context(), sdn.TunnelZoneHost{Zone: s.zone, Host: s.host, Address: routerPort("").Address.Addr()}))
 		},
 		"a newer program raises the schema": func(t *testing.T, _ sdn.Port) {
-			_, err := server.Client().Put(t.Context(), defaultPrefix+"meta/schema", `{"object":2}`)
+			_, err := server.Client().Put(t.Context(), defaultPrefix+"meta/schema", `{"object":3}`)
 			require.NoError(t, err)
 		},
 	} {
@@ -168,7 +169,7 @@ func TestOwnWritesAmongOthers(t *testing.T) {
 			if r == nil {
 				continue // it has not heard of the bridge yet
 			}
-			resp, err := server.Client().Txn(context.WithoutCancel(t.Context())).Then(r.Op().(clientv3.Op)).Commit()
+			resp, err := server.Client().Txn(context.WithoutCancel(t.Context())).Then(r.Op(nil).(clientv3.Op)).Commit()
 			if err == nil {
 				r.Carried(resp.Header.Revision, resp.Responses[0])
 			}
@@ -261,4 +262,42 @@ func (d deaf) hear(t *testing.T, server *embedetcd.Server) {
 	_, err = server.Client().Compact(t.Context(), get.Header.Revision)
 	require.NoError(t, err)
 	close(d.watch.compacted)
+}
+
+// Whose port it is to be is known with the last try only.
+func TestRiderCreatesThePortWithTheSendersOfTheTryThatCarriesIt(t *testing.T) {
+	server := startEtcd(t, embedetcd.Config{})
+	s := furnish(t, openTest(t, server.Client(), Options{}))
+	p := bridgePort(s.bridge(t))
+	p.ID, p.Host, p.Interface = sdn.NewID[sdn.PortID](), s.host, "eth0"
+	r := s.RideCreatePort(p)
+	require.NotNil(t, r)
+	first := []sdn.Sender{{MAC: "0a:58:0a:80:00:02", Addrs: []netip.Addr{netip.MustParseAddr("10.128.0.2")}}}
+	second := []sdn.Sender{{MAC: "0A:58:0A:80:00:03", Addrs: []netip.Addr{netip.MustParseAddr("10.128.0.3")}}}
+	r.Op(first)
+	resp, err := server.Client().Txn(t.Context()).Then(r.Op(second).(clientv3.Op)).Commit()
+	require.NoError(t, err)
+	r.Carried(resp.Header.Revision, resp.Responses[0])
+	require.True(t, landed(t, r))
+	got, err := s.Port(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Equal(t, []sdn.Sender{{MAC: "0a:58:0a:80:00:03", Addrs: second[0].Addrs}}, got.Senders)
+	requireSound(t, s.Topology)
+	s.clear(t)
+}
+
+func TestRiderWithSendersThatAreRefusedCreatesNothing(t *testing.T) {
+	server := startEtcd(t, embedetcd.Config{})
+	s := furnish(t, openTest(t, server.Client(), Options{}))
+	p := bridgePort(s.bridge(t))
+	p.ID, p.Host, p.Interface = sdn.NewID[sdn.PortID](), s.host, "eth0"
+	r := s.RideCreatePort(p)
+	require.NotNil(t, r)
+	resp, err := server.Client().Txn(t.Context()).Then(r.Op([]sdn.Sender{{MAC: "01:00:5e:00:00:01"}}).(clientv3.Op)).Commit()
+	require.NoError(t, err)
+	r.Carried(resp.Header.Revision, resp.Responses[0])
+	require.False(t, landed(t, r))
+	_, err = s.Port(t.Context(), p.ID)
+	require.ErrorIs(t, err, sdn.ErrNotFound)
+	s.clear(t)
 }

@@ -44,7 +44,7 @@ func TestVersion1IsRaised(t *testing.T) {
 	old := schemaOf(t, server.Client()).Kvs[0].ModRevision
 
 	top := openTest(t, server.Client(), Options{AllowDeadHosts: true})
-	require.JSONEq(t, `{"object":2}`, string(schemaOf(t, server.Client()).Kvs[0].Value))
+	require.JSONEq(t, `{"object":3}`, string(schemaOf(t, server.Client()).Kvs[0].Value))
 	resp, err := server.Client().Txn(t.Context()).If(clientv3.Compare(clientv3.ModRevision(defaultPrefix+"meta/schema"), "=", old)).Commit()
 	require.NoError(t, err)
 	require.False(t, resp.Succeeded, "a writer of version 1 is refused")

@@ -19,6 +19,7 @@ func suite(t *testing.T, open opener) {
 		"devices":           testDevices,
 		"lists":             testLists,
 		"ports":             testPorts,
+		"senders":           testSenders,
 		"update port":       testUpdatePort,
 		"links":             testLinks,
 		"refused rules":     testRefusedRules,

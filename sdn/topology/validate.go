@@ -102,7 +102,7 @@ func validPort(p *sdn.Port) error {
 	}
 	switch p.Kind {
 	case sdn.RouterPort:
-		p.VLAN = 0
+		p.VLAN, p.Senders = 0, nil
 		if c.require(p.Address.IsValid(), "portAddress", "may not be null") {
 			c.require(ipv4(p.Address.Addr()), "portAddress", "is not a valid IPv4 address")
 		}
@@ -112,6 +112,7 @@ func validPort(p *sdn.Port) error {
 	case sdn.BridgePort:
 		p.Address, p.MAC = netip.Prefix{}, ""
 		c.require(p.VLAN <= maxVLAN, "vlanId", "must be less than or equal to %d", maxVLAN)
+		p.Senders = c.senders(p.Senders)
 	default:
 		c.require(false, "type", "must be Router or Bridge")
 	}

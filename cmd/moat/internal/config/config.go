@@ -35,6 +35,7 @@ type Config struct {
 	Keystone      Keystone
 	TLS           TLS
 	Limits        Limits
+	NetworkSource NetworkSource
 	LogFormat     string // text or json
 	LogLevel      string
 	EtcdQuota     int64 // bytes, of the embedded etcd
@@ -66,22 +67,23 @@ type Endpoint struct {
 // Defaults is the configuration of `moat up` without a flag or a file.
 func Defaults() Raw {
 	return Raw{
-		Name:         "moat",
-		DataDir:      "/var/lib/moat",
-		Socket:       "/run/moat/moat.sock",
-		Listen:       "127.0.0.1:8181",
-		CNIConfDir:   "/etc/cni/net.d",
-		Supernet:     "10.128.0.0/9",
-		TenantPrefix: 22,
-		TransitPool:  "100.64.0.0/16",
-		NetnsDir:     "/run/netns",
-		Etcd:         RawEtcd{Prefix: "/moat/"},
-		Endpoint:     RawEndpoint{Username: BuiltinUser},
-		API:          defaultAPI(),
-		Users:        defaultUsers(),
-		Keystone:     defaultKeystone(),
-		Limits:       defaultLimits(),
-		Log:          RawLog{Format: "text", Level: "info"},
+		Name:          "moat",
+		DataDir:       "/var/lib/moat",
+		Socket:        "/run/moat/moat.sock",
+		Listen:        "127.0.0.1:8181",
+		CNIConfDir:    "/etc/cni/net.d",
+		Supernet:      "10.128.0.0/9",
+		TenantPrefix:  22,
+		TransitPool:   "100.64.0.0/16",
+		NetnsDir:      "/run/netns",
+		Etcd:          RawEtcd{Prefix: "/moat/"},
+		Endpoint:      RawEndpoint{Username: BuiltinUser},
+		API:           defaultAPI(),
+		Users:         defaultUsers(),
+		Keystone:      defaultKeystone(),
+		Limits:        defaultLimits(),
+		NetworkSource: defaultNetworkSource(),
+		Log:           RawLog{Format: "text", Level: "info"},
 	}
 }
 
@@ -97,7 +99,8 @@ func (r Raw) Valid() (Config, error) {
 		EtcdQuota: r.Embedded.QuotaBytes, EtcdRevision: r.Embedded.Revisions,
 	}
 	checks := []func(*Config, Raw) error{validNames, validPaths, validNetworks, validUplink, validEtcd, validLog,
-		validAPI, validUsers, validKeystone, validTLS, validLimits}
+		validAPI, validUsers, validKeystone, validTLS, validLimits,
+		validNetworkSource}
 	for _, check := range checks {
 		if err := check(&c, r); err != nil {
 			return Config{}, err

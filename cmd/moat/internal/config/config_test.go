@@ -114,6 +114,7 @@ func TestReferenceConfigurationHoldsTheDefaults(t *testing.T) {
 	fromFile, err := Raw{}.ReadFile("../../../../examples/moat.yaml")
 	require.NoError(t, err)
 	fromFile.NoNAT, fromFile.Etcd.Endpoints, fromFile.Endpoint.URLs = nil, nil, nil
+	fromFile.NetworkSource.Namespaces = nil
 	want := Defaults()
 	want.Embedded = RawEmbedded{QuotaBytes: 2 << 30, Revisions: 10000}
 	require.Equal(t, want, fromFile)

@@ -9,31 +9,32 @@ import (
 
 // Raw is the configuration as written, in a file or by flags.
 type Raw struct {
-	Name          string      `json:"name"`
-	DataDir       string      `json:"dataDir"`
-	Socket        string      `json:"socket"`
-	Listen        string      `json:"listen"`
-	CNIConfDir    string      `json:"cniConfDir"`
-	Node          string      `json:"node"`
-	Supernet      string      `json:"supernet"`
-	TenantPrefix  int         `json:"tenantPrefix"`
-	TransitPool   string      `json:"transitPool"`
-	NoNAT         []string    `json:"noNAT"`
-	MTU           int         `json:"mtu"`
-	Uplink        string      `json:"uplink"`
-	UplinkAddress string      `json:"uplinkAddress"`
-	UplinkGateway string      `json:"uplinkGateway"`
-	HostID        string      `json:"hostID"`
-	NetnsDir      string      `json:"netnsDir"`
-	Etcd          RawEtcd     `json:"etcd"`
-	Embedded      RawEmbedded `json:"embedded"`
-	Endpoint      RawEndpoint `json:"endpoint"`
-	API           RawAPI      `json:"api"`
-	Users         RawUsers    `json:"users"`
-	Keystone      RawKeystone `json:"keystone"`
-	TLS           RawTLS      `json:"tls"`
-	Limits        RawLimits   `json:"limits"`
-	Log           RawLog      `json:"log"`
+	Name          string           `json:"name"`
+	DataDir       string           `json:"dataDir"`
+	Socket        string           `json:"socket"`
+	Listen        string           `json:"listen"`
+	CNIConfDir    string           `json:"cniConfDir"`
+	Node          string           `json:"node"`
+	Supernet      string           `json:"supernet"`
+	TenantPrefix  int              `json:"tenantPrefix"`
+	TransitPool   string           `json:"transitPool"`
+	NoNAT         []string         `json:"noNAT"`
+	MTU           int              `json:"mtu"`
+	Uplink        string           `json:"uplink"`
+	UplinkAddress string           `json:"uplinkAddress"`
+	UplinkGateway string           `json:"uplinkGateway"`
+	HostID        string           `json:"hostID"`
+	NetnsDir      string           `json:"netnsDir"`
+	Etcd          RawEtcd          `json:"etcd"`
+	Embedded      RawEmbedded      `json:"embedded"`
+	Endpoint      RawEndpoint      `json:"endpoint"`
+	API           RawAPI           `json:"api"`
+	Users         RawUsers         `json:"users"`
+	Keystone      RawKeystone      `json:"keystone"`
+	TLS           RawTLS           `json:"tls"`
+	Limits        RawLimits        `json:"limits"`
+	NetworkSource RawNetworkSource `json:"networkSource"`
+	Log           RawLog           `json:"log"`
 }
 
 // RawEtcd is the key etcd.

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 const (
@@ -41,7 +43,10 @@ func (c *crier) announce(v Veth, made Made) error {
 		if !p.Addr().Is4() {
 			continue
 		}
-		if err := unix.Sendto(c.fd, gratuitousARP(made.PodMAC, p.Addr()), 0, to); err != nil {
+		err := effect.Do(effect.Frame, "announce the address of a pod", func() error {
+			return unix.Sendto(c.fd, gratuitousARP(made.PodMAC, p.Addr()), 0, to)
+		})
+		if err != nil {
 			return fmt.Errorf("announce %s: %w", p.Addr(), err)
 		}
 	}

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 const (
@@ -90,7 +93,11 @@ func (c *conn) exchange(ctx context.Context, requests ...*request) ([]answer, er
 	}
 	first := c.seq
 	datagram := c.encode(requests)
-	if err := c.send(datagram); err != nil { // holds until the kernel is done
+	send := c.send // holds until the kernel is done
+	if slices.ContainsFunc(requests, (*request).changes) {
+		send = c.sendChange
+	}
+	if err := send(datagram); err != nil {
 		return nil, fmt.Errorf("netlink send: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
@@ -156,6 +163,10 @@ func (c *conn) encode(requests []*request) []byte {
 		c.seq++
 	}
 	return datagram
+}
+
+func (c *conn) sendChange(datagram []byte) error {
+	return effect.Do(effect.Rtnetlink, "change the interfaces of a pod", func() error { return c.send(datagram) })
 }
 
 func (c *conn) send(datagram []byte) error {

@@ -16,6 +16,10 @@ type request struct {
 	body  []byte
 }
 
+// changes says whether the request is none that only reads: the kinds of
+// rtnetlink come in fours, of which RTM_GET is the third (linux/rtnetlink.h).
+func (r *request) changes() bool { return r.kind&3 != 2 }
+
 func align(n int) int { return (n + unix.NLMSG_ALIGNTO - 1) &^ (unix.NLMSG_ALIGNTO - 1) }
 
 // bytesOf is the memory of a kernel structure. T must hold no pointers.

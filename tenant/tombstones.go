@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // tombstones are the attachments that are to be detached and could not be yet,
@@ -38,7 +39,8 @@ func openTombstones(dir string) (*tombstones, error) {
 	if dir == "" {
 		return t, nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	err := effect.Do(effect.File, "create the folder of tombstones", func() error { return os.MkdirAll(dir, 0o700) })
+	if err != nil {
 		return nil, fmt.Errorf("create directory of tombstones: %w", err)
 	}
 	files, err := os.ReadDir(dir)
@@ -79,7 +81,7 @@ func removeOld(path string) error {
 	if err != nil || time.Since(st.ModTime()) < unfinishedAge {
 		return err
 	}
-	return os.Remove(path)
+	return effect.Do(effect.File, "remove an unfinished tombstone", func() error { return os.Remove(path) })
 }
 
 func (t *tombstones) file(a ipam.Attachment) string {
@@ -109,16 +111,23 @@ func (t *tombstones) write(a ipam.Attachment) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(t.dir, unfinished)
+	var f *os.File
+	err = effect.Do(effect.File, "create a tombstone under another name", func() (err error) {
+		f, err = os.CreateTemp(t.dir, unfinished)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), t.file(a))
+	err = effect.Do(effect.File, "write a tombstone", func() error {
+		_, err := f.Write(b)
+		return errors.Join(err, f.Sync())
+	})
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = effect.Do(effect.File, "place a tombstone", func() error { return os.Rename(f.Name(), t.file(a)) })
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, effect.Do(effect.File, "remove an unfinished tombstone", func() error { return os.Remove(f.Name()) }))
 	}
 	dir, err := os.Open(t.dir)
 	if err != nil {
@@ -135,7 +144,8 @@ func (t *tombstones) remove(a ipam.Attachment) error {
 		return nil
 	}
 	if t.dir != "" {
-		if err := os.Remove(t.file(a)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		err := effect.Do(effect.File, "remove a tombstone", func() error { return os.Remove(t.file(a)) })
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove tombstone of %s: %w", a, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // AddUser writes a user into the file, which is made if it is not there. A user
@@ -80,14 +81,23 @@ func edit(path string, change func([]User) ([]User, error)) error {
 }
 
 func replaceFile(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".users-*.tmp") // mode 0600
+	var f *os.File
+	err := effect.Do(effect.File, "create a users file under another name", func() (err error) {
+		f, err = os.CreateTemp(filepath.Dir(path), ".users-*.tmp") // mode 0600
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	defer func() {
+		_ = effect.Do(effect.File, "remove the other name of a users file", func() error { return os.Remove(f.Name()) })
+	}()
+	err = effect.Do(effect.File, "write a users file", func() error {
+		_, err := f.Write(text)
+		return errors.Join(err, f.Sync())
+	})
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return effect.Do(effect.File, "place a users file", func() error { return os.Rename(f.Name(), path) })
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/effect"
 	"github.com/moatnet/moat/sdn/wire"
 )
 
@@ -246,7 +247,17 @@ func (c *Client) exchange(ctx context.Context, e *endpoint, q request, url strin
 		r.SetBody(data)
 	}
 	start := time.Now()
-	resp, err := r.Execute(q.method, url)
+	resp := &resty.Response{}
+	send := func() (err error) {
+		resp, err = r.Execute(q.method, url)
+		return err
+	}
+	var err error
+	if q.method == http.MethodGet {
+		err = send()
+	} else {
+		err = effect.Do(effect.REST, "call a REST API", send)
+	}
 	c.log.DebugContext(ctx, "SDN call", "method", q.method, "path", q.path, "endpoint", e.base,
 		"status", resp.StatusCode(), "took", time.Since(start), "err", err)
 	if err != nil {

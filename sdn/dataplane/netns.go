@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moatnet/moat/sdn/dataplane/rtnl"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // currentNamespace opens the network namespace of the calling thread.
@@ -59,7 +60,11 @@ func createNamespace(dir, name, alias string) error {
 	}
 	path := filepath.Join(dir, name)
 	// A file without a namespace is what a process left that died just here.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o444)
+	var f *os.File
+	err := effect.Do(effect.Namespace, "create the file of a namespace", func() (err error) {
+		f, err = os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o444)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("create namespace %s: %w", name, err)
 	}
@@ -74,7 +79,7 @@ func createNamespace(dir, name, alias string) error {
 		done <- pinNew(path, alias)
 	}()
 	if err := <-done; err != nil {
-		return fmt.Errorf("create namespace %s: %w", name, errors.Join(err, os.Remove(path)))
+		return fmt.Errorf("create namespace %s: %w", name, errors.Join(err, removePin(path)))
 	}
 	return nil
 }
@@ -101,7 +106,9 @@ func pinNew(path, alias string) error {
 	if err := c.Apply([]rtnl.Request{stamp}); err != nil {
 		return err
 	}
-	return unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "")
+	return effect.Do(effect.Namespace, "pin a namespace", func() error {
+		return unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "")
+	})
 }
 
 // isNamespace says whether the open file is a namespace.
@@ -113,31 +120,45 @@ func isNamespace(f *os.File) bool {
 // prepareDir makes the folder of pinned namespaces a shared mount, as
 // ip-netns(8) does, so that other mount namespaces see what is pinned later.
 func prepareDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	err := effect.Do(effect.Namespace, "create the folder of namespaces", func() error { return os.MkdirAll(dir, 0o755) })
+	if err != nil {
 		return fmt.Errorf("prepare %s: %w", dir, err)
 	}
-	err := unix.Mount("", dir, "", unix.MS_SHARED|unix.MS_REC, "")
-	if err == nil {
+	if err = share(dir); err == nil {
 		return nil
 	}
 	if !errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("share mount %s: %w", dir, err)
 	}
-	if err := unix.Mount(dir, dir, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+	err = effect.Do(effect.Namespace, "mount the folder of namespaces", func() error {
+		return unix.Mount(dir, dir, "", unix.MS_BIND|unix.MS_REC, "")
+	})
+	if err != nil {
 		return fmt.Errorf("bind mount %s: %w", dir, err)
 	}
-	if err := unix.Mount("", dir, "", unix.MS_SHARED|unix.MS_REC, ""); err != nil {
+	if err := share(dir); err != nil {
 		return fmt.Errorf("share mount %s: %w", dir, err)
 	}
 	return nil
 }
 
+func share(dir string) error {
+	return effect.Do(effect.Namespace, "share the folder of namespaces", func() error {
+		return unix.Mount("", dir, "", unix.MS_SHARED|unix.MS_REC, "")
+	})
+}
+
+func removePin(path string) error {
+	return effect.Do(effect.Namespace, "remove the file of a namespace", func() error { return os.Remove(path) })
+}
+
 func removeNamespace(dir, name string) error {
 	path := filepath.Join(dir, name)
-	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+	err := effect.Do(effect.Namespace, "unpin a namespace", func() error { return unix.Unmount(path, unix.MNT_DETACH) })
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("remove namespace %s: %w", name, err)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := removePin(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove namespace %s: %w", name, err)
 	}
 	return nil

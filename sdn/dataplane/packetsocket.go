@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moatnet/moat/sdn/dataplane/rtnl"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // packetSocket is a DHCPSocket of this machine. It hears what the bridge's own
@@ -98,7 +99,9 @@ func (p *packetSocket) Send(to net.HardwareAddr, frame []byte) error {
 		return err
 	}
 	werr := raw.Control(func(fd uintptr) {
-		err = unix.Sendto(int(fd), frame, unix.MSG_DONTWAIT, &unix.SockaddrLinklayer{Protocol: network16(unix.ETH_P_IP), Ifindex: port})
+		err = effect.Do(effect.Frame, "answer a DHCP client", func() error {
+			return unix.Sendto(int(fd), frame, unix.MSG_DONTWAIT, &unix.SockaddrLinklayer{Protocol: network16(unix.ETH_P_IP), Ifindex: port})
+		})
 	})
 	return errors.Join(werr, err)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/moatnet/moat/sdn/effect"
 	"github.com/moatnet/moat/sdn/plan"
 )
 
@@ -30,7 +31,9 @@ func readSysctls(keys []string) (map[string]string, error) {
 
 func writeSysctls(settings []plan.Sysctl) error {
 	for _, s := range settings {
-		err := os.WriteFile(procSys+s.Key, []byte(s.Value), 0o644)
+		err := effect.Do(effect.Sysctl, "set a sysctl of a namespace", func() error {
+			return os.WriteFile(procSys+s.Key, []byte(s.Value), 0o644)
+		})
 		if s.Optional && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -15,6 +15,8 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.uber.org/zap"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // Config of an embedded server. Only Dir is required.
@@ -53,11 +55,11 @@ type Server struct {
 
 // Start runs a server and waits until it serves or ctx ends.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	err := effect.Do(effect.File, "create the folder of etcd", func() error {
+		return errors.Join(os.MkdirAll(cfg.Dir, 0o700), os.Chmod(cfg.Dir, 0o700))
+	})
+	if err != nil {
 		return nil, fmt.Errorf("create etcd directory: %w", err)
-	}
-	if err := os.Chmod(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("protect etcd directory: %w", err)
 	}
 	ec, err := cfg.embed()
 	if err != nil {
@@ -105,7 +107,8 @@ func (cfg Config) embed() (*embed.Config, error) {
 		return nil, fmt.Errorf("etcd directory %q: path too long for a unix socket, %d bytes more than 90", cfg.Dir, len(cfg.Dir)-90)
 	}
 	for _, stale := range []string{sock, filepath.Join(cfg.Dir, "peer.sock")} {
-		if err := os.Remove(stale); err != nil && !errors.Is(err, os.ErrNotExist) {
+		err := effect.Do(effect.File, "remove a dead socket of etcd", func() error { return os.Remove(stale) })
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("remove stale socket: %w", err)
 		}
 	}

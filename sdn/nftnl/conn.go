@@ -9,6 +9,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // bufferSize is the size in bytes of the socket's buffers: a whole transaction
@@ -141,7 +143,11 @@ func (c *Conn) commit(ms []netlink.Message) error {
 	ms[len(ms)-1].Header.Flags |= netlink.Acknowledge
 	batch := append([]netlink.Message{edge(unix.NFNL_MSG_BATCH_BEGIN)}, ms...)
 	batch = append(batch, edge(unix.NFNL_MSG_BATCH_END))
-	if _, err := c.nl.SendMessages(batch); err != nil {
+	err := effect.Do(effect.Nftables, "change the filters of a namespace", func() error {
+		_, err := c.nl.SendMessages(batch)
+		return err
+	})
+	if err != nil {
 		c.abandon()
 		return err
 	}

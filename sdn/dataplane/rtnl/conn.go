@@ -7,6 +7,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // Request is one change. Text says in words what it does, for errors.
@@ -89,7 +91,11 @@ func (c *Conn) apply(batch []Request) error {
 			Data:   r.data,
 		}
 	}
-	if _, err := c.c.SendMessages(msgs); err != nil {
+	err := effect.Do(effect.Rtnetlink, "change the links, addresses, routes and neighbours of a namespace", func() error {
+		_, err := c.c.SendMessages(msgs)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("send %d changes: %w", len(batch), err)
 	}
 	var errs []error

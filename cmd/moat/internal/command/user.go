@@ -13,6 +13,7 @@ import (
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/auth"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // user edits the users file of this machine. A running daemon sees each change
@@ -74,7 +75,8 @@ func (e *env) addUser() *cobra.Command {
 		if u.Hash, err = auth.Hash(password); err != nil {
 			return err
 		}
-		if err := os.MkdirAll(filepath.Dir(c.Users.File), 0o700); err != nil {
+		err = effect.Do(effect.File, "create the folder of the users file", func() error { return os.MkdirAll(filepath.Dir(c.Users.File), 0o700) })
+		if err != nil {
 			return fmt.Errorf("users file: %w", err)
 		}
 		return auth.AddUser(c.Users.File, u, replace)

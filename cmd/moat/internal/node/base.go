@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
@@ -55,8 +54,8 @@ func openBase(ctx context.Context, c config.Config, log *slog.Logger) (*base, er
 
 // openShared is for one of several processes that use a data directory at once.
 func openShared(ctx context.Context, c config.Config, log *slog.Logger) (*base, error) {
-	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("create data directory: %w", err)
+	if err := makeDataDir(c.DataDir); err != nil {
+		return nil, err
 	}
 	host, err := hostID(c)
 	if err != nil {

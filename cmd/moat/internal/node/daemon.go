@@ -16,6 +16,7 @@ import (
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
 	"github.com/moatnet/moat/cmd/moat/internal/control"
 	"github.com/moatnet/moat/sdn/dataplane"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // Version of the daemon and its plugins.
@@ -165,7 +166,8 @@ func (d *daemon) takeDown() error {
 	if _, err := d.store.client.Delete(asked, d.cfg.Etcd.Prefix, clientv3.WithPrefix()); err != nil {
 		return errors.Join(append(errs, fmt.Errorf("remove what is in etcd: %w", err))...)
 	}
-	if err := os.RemoveAll(d.tombstones); err != nil {
+	err := effect.Do(effect.File, "remove the folder of tombstones", func() error { return os.RemoveAll(d.tombstones) })
+	if err != nil {
 		errs = append(errs, fmt.Errorf("remove tombstones: %w", err))
 	}
 	d.log.Info("taken down")
@@ -176,7 +178,8 @@ func (d *daemon) removeConfList() error {
 	if d.cfg.CNIConfDir == "" {
 		return nil
 	}
-	if err := os.Remove(ConfListPath(d.cfg)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	err := effect.Do(effect.File, "remove the CNI configuration", func() error { return os.Remove(ConfListPath(d.cfg)) })
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the CNI configuration: %w", err)
 	}
 	return nil

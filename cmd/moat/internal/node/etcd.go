@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
+	"github.com/moatnet/moat/sdn/effect/etcdeffect"
 	"github.com/moatnet/moat/sdn/embedetcd"
 )
 
@@ -37,6 +38,7 @@ func openStore(ctx context.Context, c config.Config) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Client().KV = etcdeffect.Wrap(s.Client().KV)
 	if err := refuseForeignStore(ctx, s.Client(), c.Etcd.Prefix); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("etcd in %s: %w", dir, err)
@@ -64,6 +66,7 @@ func dialStore(ctx context.Context, c config.Etcd) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("etcd at %s: %w", strings.Join(c.Endpoints, ","), whyNot(ctx, cfg, err))
 	}
+	client.KV = etcdeffect.Wrap(client.KV)
 	probe, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	if _, err := client.Get(probe, c.Prefix); err != nil {

@@ -15,14 +15,19 @@ import (
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // lockDataDir makes sure that one daemon alone works in a data directory.
 func lockDataDir(dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create data directory: %w", err)
+	if err := makeDataDir(dir); err != nil {
+		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	var f *os.File
+	err = effect.Do(effect.File, "create the lock of the data directory", func() (err error) {
+		f, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}
@@ -34,6 +39,14 @@ func lockDataDir(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}
 	return func() { _ = f.Close() }, nil
+}
+
+func makeDataDir(dir string) error {
+	err := effect.Do(effect.File, "create the data directory", func() error { return os.MkdirAll(dir, 0o700) })
+	if err != nil {
+		return fmt.Errorf("create data directory: %w", err)
+	}
+	return nil
 }
 
 // hostID is the ID of this host in the topology: the configured one, or a random
@@ -102,19 +115,25 @@ func writeAtomically(path string, content []byte, mode os.FileMode) error {
 // or by linking it, which fails with os.ErrExist where there is one. File and
 // directory are synced.
 func placeFile(path string, content []byte, mode os.FileMode, place func(from, to string) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".moat-*.tmp")
+	var f *os.File
+	err := effect.Do(effect.File, "create a file of the daemon under another name", func() (err error) {
+		f, err = os.CreateTemp(filepath.Dir(path), ".moat-*.tmp")
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	if _, err := f.Write(content); err != nil {
-		_ = f.Close()
+	defer func() {
+		_ = effect.Do(effect.File, "remove the other name of a file of the daemon", func() error { return os.Remove(f.Name()) })
+	}()
+	err = effect.Do(effect.File, "write a file of the daemon", func() error {
+		_, err := f.Write(content)
+		return errors.Join(err, f.Chmod(mode), f.Sync())
+	})
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := place(f.Name(), path); err != nil {
+	if err := effect.Do(effect.File, "place a file of the daemon", func() error { return place(f.Name(), path) }); err != nil {
 		return err
 	}
 	dir, err := os.Open(filepath.Dir(path))
@@ -132,7 +151,8 @@ func ConfListPath(c config.Config) string {
 
 // writeConfList tells container runtimes that Moat is ready.
 func writeConfList(c config.Config, mtu int) error {
-	if err := os.MkdirAll(c.CNIConfDir, 0o755); err != nil {
+	err := effect.Do(effect.File, "create the folder of CNI configurations", func() error { return os.MkdirAll(c.CNIConfDir, 0o755) })
+	if err != nil {
 		return fmt.Errorf("CNI configuration: %w", err)
 	}
 	list := map[string]any{

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // ErrTaken says that a living process listens at the path.
@@ -27,7 +29,8 @@ func Listen(ctx context.Context, path string, mode os.FileMode) (*net.UnixListen
 }
 
 func listen(ctx context.Context, path string, mode os.FileMode) (*net.UnixListener, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	err := effect.Do(effect.File, "create the folder of a socket", func() error { return os.MkdirAll(filepath.Dir(path), 0o755) })
+	if err != nil {
 		return nil, err
 	}
 	unlock, err := alone(filepath.Dir(path))
@@ -38,11 +41,15 @@ func listen(ctx context.Context, path string, mode os.FileMode) (*net.UnixListen
 	if err := removeStale(ctx, path); err != nil {
 		return nil, err
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	var l *net.UnixListener
+	err = effect.Do(effect.File, "create a socket", func() (err error) {
+		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, mode); err != nil {
+	if err := effect.Do(effect.File, "open a socket to its users", func() error { return os.Chmod(path, mode) }); err != nil {
 		_ = l.Close()
 		return nil, err
 	}
@@ -74,7 +81,7 @@ func removeStale(ctx context.Context, path string) error {
 		_ = c.Close()
 		return ErrTaken
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return os.Remove(path)
+		return effect.Do(effect.File, "remove a dead socket", func() error { return os.Remove(path) })
 	case errors.Is(err, syscall.EAGAIN): // its queue of callers is full
 		return ErrTaken
 	}

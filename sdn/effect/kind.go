@@ -1,0 +1,16 @@
+package effect
+
+// Kind is what a step changes.
+type Kind string
+
+// The kinds of steps.
+const (
+	Rtnetlink Kind = "rtnetlink" // links, addresses, routes, rules, neighbours: rtnetlink(7)
+	Nftables  Kind = "nftables"  // a transaction of nfnetlink's nftables subsystem
+	Sysctl    Kind = "sysctl"    // a file below /proc/sys
+	Namespace Kind = "namespace" // a pinned network namespace, or the mount it is pinned in
+	Frame     Kind = "frame"     // a frame on the wire
+	File      Kind = "file"      // a file or directory
+	Etcd      Kind = "etcd"      // a request to etcd that may write
+	REST      Kind = "rest"      // a request to a REST API that may write
+)

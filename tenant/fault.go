@@ -44,6 +44,7 @@ func classes() []class {
 		{sdn.ErrInvalid, CodeSDNRefused, "the SDN does not take this input"},
 		{sdn.ErrUnsupported, CodeSDNRefused, "this engine cannot express it"},
 		{context.Canceled, CodeTryAgain, "the call was given up"},
+		{ipam.ErrFull, CodeTryAgain, "delete what etcd holds beside Moat's, or raise its quota; moat status says how full it is"},
 		{ipam.ErrUnavailable, CodeTryAgain, "check that etcd is running and can be reached"},
 		{context.DeadlineExceeded, CodeTryAgain, "not done in time; it is tried again"},
 		{sdn.ErrUnavailable, CodeTryAgain, "check that the SDN API is running and can be reached"},

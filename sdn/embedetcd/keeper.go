@@ -15,16 +15,16 @@ import (
 const (
 	// lookEvery is how often the database is looked at. etcd's own compaction by
 	// revisions comes every 5 minutes: two million revisions at full speed.
-	lookEvery = time.Second
+	lookEvery = 250 * time.Millisecond
+	// quietLooks is how many looks without a write between them make it quiet.
+	quietLooks = 4
 	// workPatience bounds what one look asks of the server.
 	workPatience = 30 * time.Second
 
 	// Shares of the quota, in percent.
 	pressure = 50 // in use, from which on no history is kept
-	growth   = 10 // that it grows by until it is compacted again under pressure
 	crowded  = 80 // taken, from which on it is defragmented in a quiet moment
-	room     = 90 // taken, below which writes are let in again
-	worth    = 10 // that a defragmentation has to bring
+	room     = 98 // taken, below which writes are let in again
 )
 
 // keeper keeps the database small. It compacts what is older than a number of
@@ -40,6 +40,7 @@ type keeper struct {
 
 	after int64 // bytes in use after the last compaction
 	seen  int64 // the revision at the last look
+	still int   // looks since the last write
 	said  bool  // that etcd is full
 }
 
@@ -63,17 +64,18 @@ func (k *keeper) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, workPatience)
 	defer cancel()
 	rev := k.server.KV().Rev()
-	quiet := rev == k.seen
-	k.seen = rev
+	if k.still++; rev != k.seen {
+		k.seen, k.still = rev, 0
+	}
 	size, used := k.sizes()
 	switch {
 	case k.full():
 		return k.makeRoom(ctx, rev)
 	case rev-k.server.KV().FirstRev() >= 2*k.keep:
 		return k.compact(ctx, rev-k.keep)
-	case k.percent(used) >= pressure && k.percent(used-k.after) >= growth:
+	case k.percent(used) >= pressure && used-k.after >= (k.quota-used)/4: // the sooner the less is left
 		return k.compact(ctx, rev)
-	case quiet && k.percent(size) >= crowded && used <= size/2:
+	case k.still >= quietLooks && k.percent(size) >= crowded && used <= size/2:
 		return k.defragment()
 	}
 	return nil
@@ -123,7 +125,7 @@ func (k *keeper) makeRoom(ctx context.Context, rev int64) error {
 	if err := k.compact(ctx, rev); err != nil {
 		return err
 	}
-	if size, used := k.sizes(); k.percent(size-used) >= worth {
+	if size, used := k.sizes(); k.percent(size) >= room && k.percent(used) < room {
 		if err := k.defragment(); err != nil {
 			return err
 		}

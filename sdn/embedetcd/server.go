@@ -48,6 +48,7 @@ type Server struct {
 	etcd     *embed.Etcd
 	client   *clientv3.Client
 	endpoint string
+	keeper   *keeper
 	stop     context.CancelFunc // of the keeper
 	task     sync.WaitGroup
 	closing  sync.Once
@@ -80,13 +81,13 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("wait for etcd in %s: %w", cfg.Dir, context.Cause(ctx))
 	}
 	s.client = v3client.New(e.Server)
-	k := cfg.keeper(s)
-	if err := k.look(ctx); err != nil { // it may have been full when it ended
+	s.keeper = cfg.keeper(s)
+	if err := s.keeper.look(ctx); err != nil { // it may have been full when it ended
 		s.Close()
 		return nil, fmt.Errorf("start etcd in %s: %w", cfg.Dir, err)
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	s.task.Go(func() { k.run(ctx) })
+	s.task.Go(func() { s.keeper.run(ctx) })
 	return s, nil
 }
 
@@ -155,6 +156,25 @@ func (s *Server) NewClient() (*clientv3.Client, error) {
 
 // Endpoint is the server's client address, "unix:///…/etcd.sock".
 func (s *Server) Endpoint() string { return s.endpoint }
+
+// Usage is how much of its quota the database takes, in bytes.
+type Usage struct {
+	// InUse grows with what is stored, and at first with what is overwritten.
+	InUse int64
+	// Size is InUse and what is free to be used again; at Quota etcd refuses all
+	// writes but deletions, until the server has made room.
+	Size  int64
+	Quota int64
+	// Full: it refuses them now.
+	Full bool
+}
+
+// Usage returns how much room there is. It does not wait for anything.
+func (s *Server) Usage() Usage {
+	u := Usage{Quota: s.keeper.quota, Full: s.keeper.full()}
+	u.Size, u.InUse = s.keeper.sizes()
+	return u
+}
 
 // Err reports a failure of the running server.
 func (s *Server) Err() <-chan error { return s.etcd.Err() }

@@ -183,6 +183,8 @@ func poolFailure(subject string, err error) *cniconf.Error {
 		e.Code, e.Details = cniconf.Code(tenant.CodePoolExhausted), "delete pods that are not needed, or add a range to the pool"
 	case errors.Is(err, ipam.ErrInvalid):
 		e.Code, e.Details = cniconf.CodeConfig, "ask for an address of the pool's ranges"
+	case errors.Is(err, ipam.ErrFull):
+		e.Code, e.Details = cniconf.CodeTryAgain, "delete what etcd holds beside Moat's, or raise its quota; moat status says how full it is"
 	case errors.Is(err, ipam.ErrUnavailable):
 		e.Code, e.Details = cniconf.CodeTryAgain, "check that etcd is running and can be reached"
 	case errors.Is(err, ipam.ErrCorrupt):

@@ -206,8 +206,17 @@ func validEtcd(c *Config, _ Raw) error {
 	if p := c.Etcd.Prefix; len(p) < 3 || p[0] != '/' || p[len(p)-1] != '/' {
 		return fmt.Errorf("etcd.prefix: %q does not begin and end with a slash", p)
 	}
+	if q := c.EtcdQuota; q != 0 && q < minQuota {
+		return fmt.Errorf("embedded.quotaBytes: %d is less than %d (16 MiB); 0 means 2 GiB", q, minQuota)
+	}
+	if c.EtcdRevision < 0 {
+		return fmt.Errorf("embedded.revisions: %d is negative; 0 means 10000", c.EtcdRevision)
+	}
 	return nil
 }
+
+// minQuota is what an embedded etcd needs for the topology of a full machine, in bytes.
+const minQuota = 16 << 20
 
 func validLog(c *Config, _ Raw) error {
 	if c.LogFormat != "text" && c.LogFormat != "json" {

@@ -33,6 +33,9 @@ func TestBadValuesNameTheirKey(t *testing.T) {
 		"give all or none":                   func(r *Raw) { r.Uplink = "eth1" },
 		"etcd.certFile":                      func(r *Raw) { r.Etcd.CertFile = "/c" },
 		"etcd.username":                      func(r *Raw) { r.Etcd.Username = "u" },
+		"embedded.quotaBytes":                func(r *Raw) { r.Embedded.QuotaBytes = 1 << 20 },
+		"embedded.quotaBytes: -1":            func(r *Raw) { r.Embedded.QuotaBytes = -1 },
+		"embedded.revisions: -1":             func(r *Raw) { r.Embedded.Revisions = -1 },
 		"etcd.prefix":                        func(r *Raw) { r.Etcd.Prefix = "moat" },
 		"log.format":                         func(r *Raw) { r.Log.Format = "xml" },
 		"log.level":                          func(r *Raw) { r.Log.Level = "loud" },
@@ -127,7 +130,9 @@ func TestFlagsWinOverTheFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(f, []byte("name: a\nmtu: 1400\netcd: {endpoints: [x]}\n"), 0o600))
 	set := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags := AddFlags(set)
-	require.NoError(t, set.Parse([]string{"--config", f, "--name", "b", "--etcd-endpoints", "y,z"}))
+	subcommand := pflag.NewFlagSet("", pflag.ContinueOnError) // parses what the root command has defined
+	subcommand.AddFlagSet(set)
+	require.NoError(t, subcommand.Parse([]string{"--config", f, "--name", "b", "--etcd-endpoints", "y,z"}))
 	c, err := flags.Config()
 	require.NoError(t, err)
 	require.Equal(t, "b", c.Name)

@@ -29,9 +29,9 @@ func (f *Flags) Config() (Config, error) {
 	}
 	over := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bind(over, &raw)
-	f.set.Visit(func(given *pflag.Flag) {
+	f.set.VisitAll(func(given *pflag.Flag) { // a subcommand's set knows what was given, and the flag itself
 		known := over.Lookup(given.Name)
-		if known == nil || err != nil {
+		if known == nil || err != nil || !given.Changed {
 			return
 		}
 		if list, ok := given.Value.(pflag.SliceValue); ok {

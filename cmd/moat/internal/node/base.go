@@ -94,7 +94,7 @@ func (b *base) open(ctx context.Context) (err error) {
 	if b.boot, err = bootID(); err != nil {
 		return err
 	}
-	if b.store, err = openStore(ctx, b.cfg); err != nil {
+	if b.store, err = openStore(ctx, b.cfg, b.log); err != nil {
 		return err
 	}
 	b.ledger = ledger.New(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.Options{})
@@ -190,7 +190,7 @@ func (b *base) newManager(api sdn.API, engine tenant.Engine, ride func(sdn.Port)
 		return nil, err
 	}
 	return tenant.New(tenant.Options{
-		API: api, Store: b.ledger, Engine: engine, Pods: pods{}, Ride: ride, Instance: instance, OwnerGone: all.gone,
+		API: api, Store: roomyStore{b.ledger, b.store}, Engine: engine, Pods: pods{}, Ride: ride, Instance: instance, OwnerGone: all.gone,
 		Plan: installation(b.cfg), Node: b.nodeName, Host: b.host,
 		Uplink: tenant.Uplink{Interface: b.cfg.Uplink, Address: b.cfg.UplinkAddress, Gateway: b.cfg.UplinkGateway},
 		NoNAT:  b.cfg.NoNAT, MTU: b.mtu,

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -27,14 +28,15 @@ type store struct {
 	where  string       // for people: endpoints, or "embedded in DIR"
 	err    <-chan error // a failure of the embedded server; nil for an external one
 	close  func()
+	usage  func() embedetcd.Usage // nil: external
 }
 
-func openStore(ctx context.Context, c config.Config) (*store, error) {
+func openStore(ctx context.Context, c config.Config, log *slog.Logger) (*store, error) {
 	if len(c.Etcd.Endpoints) > 0 {
 		return dialStore(ctx, c.Etcd)
 	}
 	dir := etcdDir(c)
-	s, err := embedetcd.Start(ctx, embedetcd.Config{Dir: dir, QuotaBytes: c.EtcdQuota, Revisions: c.EtcdRevision})
+	s, err := embedetcd.Start(ctx, embedetcd.Config{Dir: dir, QuotaBytes: c.EtcdQuota, Revisions: c.EtcdRevision, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +45,7 @@ func openStore(ctx context.Context, c config.Config) (*store, error) {
 		s.Close()
 		return nil, fmt.Errorf("etcd in %s: %w", dir, err)
 	}
-	return &store{client: s.Client(), where: "embedded in " + dir, err: s.Err(), close: s.Close}, nil
+	return &store{client: s.Client(), where: "embedded in " + dir, err: s.Err(), close: s.Close, usage: s.Usage}, nil
 }
 
 func etcdDir(c config.Config) string { return filepath.Join(c.DataDir, "etcd") }

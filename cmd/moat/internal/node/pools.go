@@ -22,7 +22,7 @@ const (
 // after what pods hold that are gone.
 func (b *base) newAgent(m *tenant.Manager, ports holdings.Ports) (*agent.Agent, *sweepers, error) {
 	pools := ledger.NewPools(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.PoolOptions{})
-	a, err := agent.New(agent.Options{Service: m, Pools: pools, BootID: b.boot, Node: b.nodeName, Logger: b.log})
+	a, err := agent.New(agent.Options{Service: m, Pools: roomyPools{pools, b.store}, BootID: b.boot, Node: b.nodeName, Logger: b.log})
 	alive := holdings.Pods{BootID: b.boot}
 	return a, &sweepers{
 		holdings: &holdings.Sweeper{Store: pools, Node: b.nodeName, Pods: alive, Log: b.log},

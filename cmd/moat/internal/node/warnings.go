@@ -18,6 +18,9 @@ const (
 // attached: members of etcd that do not answer, their alarms, and databases near
 // their quota.
 func (s *store) warnings(ctx context.Context) (list []string) {
+	if s.usage != nil {
+		return s.usageWarnings()
+	}
 	for _, endpoint := range s.client.Endpoints() {
 		asked, cancel := context.WithTimeout(ctx, askPatience)
 		st, err := s.client.Status(asked, endpoint)
@@ -30,9 +33,22 @@ func (s *store) warnings(ctx context.Context) (list []string) {
 			list = append(list, fmt.Sprintf("etcd at %s: %s", endpoint, alarm))
 		}
 		if quota := st.DbSizeQuota; quota > 0 && st.DbSize*100 >= quota*quotaWarning {
-			list = append(list, fmt.Sprintf("etcd at %s: its database has %d MiB of a quota of %d MiB; compact and defragment it, or raise the quota (embedded.quotaBytes)",
+			list = append(list, fmt.Sprintf("etcd at %s: its database has %d MiB of a quota of %d MiB; compact and defragment it, or raise the quota (--quota-backend-bytes of etcd)",
 				endpoint, st.DbSize>>20, quota>>20))
 		}
 	}
 	return list
+}
+
+// usageWarnings is warnings for the embedded etcd, which compacts and
+// defragments itself.
+func (s *store) usageWarnings() []string {
+	if err := s.room(); err != nil {
+		return []string{err.Error()}
+	}
+	if u := s.usage(); u.InUse*100 >= u.Quota*quotaWarning {
+		return []string{fmt.Sprintf("etcd %s: %d MiB of its quota of %d MiB are in use; from %d %% on no pod is attached: delete what is not needed, or raise the quota (configuration embedded.quotaBytes)",
+			s.where, u.InUse>>20, u.Quota>>20, reserved)}
+	}
+	return nil
 }

@@ -51,22 +51,13 @@ func (i Installation) Validate() error {
 	if !installationName.MatchString(i.Name) {
 		return &ConfigError{KeyName, fmt.Sprintf("%q", i.Name), "want 1 to 32 of a-z, 0-9 and '-', not at the ends"}
 	}
-	if err := validPool(KeySupernet, i.Supernet); err != nil {
-		return err
-	}
 	if err := validPool(KeyTransit, i.Transit); err != nil {
 		return err
 	}
-	length := fmt.Sprintf("/%d", i.SubnetLength)
+	if err := i.DefaultPool().sized(""); err != nil {
+		return err
+	}
 	switch {
-	case i.SubnetLength > 29:
-		return &ConfigError{KeySubnetLength, length, "too small: at most /29, gateway and five pods"}
-	case i.SubnetLength < 20:
-		return &ConfigError{KeySubnetLength, length, "too large: at least /20, a bridge holds 1,000 ports"}
-	case i.SubnetLength < i.Supernet.Bits():
-		return &ConfigError{KeySupernet, i.Supernet.String(), "too small for one tenant subnet of " + length}
-	case i.Supernet.Bits() < 6:
-		return &ConfigError{KeySupernet, i.Supernet.String(), "too large: at least /6"}
 	case i.Transit.Bits() > 29:
 		return &ConfigError{KeyTransit, i.Transit.String(), "too small: at most /29, the uplink and two tenants"}
 	case i.Transit.Bits() < 8:
@@ -81,8 +72,10 @@ func validPool(key string, p netip.Prefix) error {
 	switch {
 	case !p.IsValid():
 		return &ConfigError{key, "(none)", "no CIDR"}
+	case p.Addr().Is4In6():
+		return &ConfigError{key, p.String(), "an IPv4 address in IPv6 form; write it as IPv4"}
 	case !p.Addr().Is4():
-		return &ConfigError{key, p.String(), "not IPv4"}
+		return &ConfigError{key, p.String(), "not IPv4, as tenants' networks are; pools of moat-ipam may be IPv6"}
 	case p != p.Masked():
 		return &ConfigError{key, p.String(), "has host bits set; meant is " + p.Masked().String()}
 	case p.Addr().IsMulticast(), p.Addr().IsLoopback(), p.Addr().IsUnspecified(), p.Addr().IsLinkLocalUnicast():
@@ -91,12 +84,10 @@ func validPool(key string, p netip.Prefix) error {
 	return nil
 }
 
-// Subnets is how many tenant subnets the supernet holds.
-func (i Installation) Subnets() int { return 1 << (i.SubnetLength - i.Supernet.Bits()) }
-
-// Subnet is the tenant subnet of a slot, from 0 on.
-func (i Installation) Subnet(slot int) netip.Prefix {
-	return netip.PrefixFrom(Nth(i.Supernet, slot<<(32-i.SubnetLength)), i.SubnetLength)
+// DefaultPool is the pool that tenants' subnets are carved from where nothing
+// else is said.
+func (i Installation) DefaultPool() TenantPool {
+	return TenantPool{Name: DefaultPool, Supernet: i.Supernet, SubnetLength: i.SubnetLength}
 }
 
 // Pairs is how many transit pairs the transit pool holds beside the uplink.
@@ -121,5 +112,9 @@ func Nth(p netip.Prefix, n int) netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-// Gateway is the first address of a subnet; its bridge's router port holds it.
+// last is the last address of an IPv4 prefix.
+func last(p netip.Prefix) netip.Addr { return Nth(p, 1<<(32-p.Bits())-1) }
+
+// Gateway is the first address of a subnet, which its bridge's router port holds
+// unless the subnet's record says another.
 func Gateway(subnet netip.Prefix) netip.Addr { return Nth(subnet, 1) }

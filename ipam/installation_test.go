@@ -48,7 +48,7 @@ func TestPlanOfTheDefaults(t *testing.T) {
 	require.Equal(t, "100.64.0.1/30 100.64.0.2/30", host.String()+" "+provider.String())
 	require.Equal(t, Pair{netip.MustParseAddr("100.64.0.4"), netip.MustParseAddr("100.64.0.5")}, p.Pair(0))
 	require.Equal(t, Pair{netip.MustParseAddr("100.64.255.254"), netip.MustParseAddr("100.64.255.255")}, p.Pair(p.Pairs()-1))
-	require.Equal(t, "10.128.0.0/22", p.Subnet(0).String())
-	require.Equal(t, "10.255.252.0/22", p.Subnet(p.Subnets()-1).String())
+	require.Equal(t, "10.128.0.0/22", p.DefaultPool().Subnet(0).String())
+	require.Equal(t, "10.255.252.0/22", p.DefaultPool().Subnet(p.DefaultPool().Subnets()-1).String())
 	require.Equal(t, "0a:58:0a:80:00:02", MAC(netip.MustParseAddr("10.128.0.2")))
 }

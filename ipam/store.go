@@ -16,6 +16,13 @@ type Store interface {
 	// that is recorded; a difference is a *ConfigError. want.ID is used only by
 	// the first. It comes before all other calls.
 	EnsureInstallation(ctx context.Context, want Installation) (Installation, error)
+	// StateNetworks records what a configuration says, or leaves what is recorded
+	// when that is the same, and returns what holds now: want, and recorded pools
+	// that are in use. Errors: *ConfigError for what overlaps a tenant's own
+	// subnet, or changes a pool that is in use.
+	StateNetworks(ctx context.Context, want Networks) (Networks, error)
+	// Networks returns what is recorded, the zero value where nothing is.
+	Networks(ctx context.Context) (Networks, error)
 	// Ping returns nil when the store answers.
 	Ping(ctx context.Context) error
 }
@@ -24,15 +31,20 @@ type Store interface {
 type TenantStore interface {
 	// ClaimTenant returns the tenant's record, made with a subnet and a transit
 	// pair of its own if there was none: the slots that its name hashes to,
-	// else the next free ones. All who claim at once get the same record. Errors: ErrExhausted.
+	// else the next free ones. All who claim at once get the same record, whatever
+	// pool or subnets they claim. Errors: ErrExhausted; *ConfigError for own subnets
+	// that overlap what they may not, and for a pool that is not recorded.
 	ClaimTenant(ctx context.Context, c Claim) (Tenant, error)
 	// Tenant returns a record. Errors: ErrNotFound.
 	Tenant(ctx context.Context, name string) (Tenant, error)
 	// Tenants lists all records ordered by name.
 	Tenants(ctx context.Context) ([]Tenant, error)
-	// AddSubnet gives t a further subnet on the bridge and puts it back into
-	// TenantBuilding. Errors: ErrStale, ErrExhausted.
+	// AddSubnet gives t a further subnet of its pool on the bridge and puts it back
+	// into TenantBuilding. Errors: ErrStale, ErrExhausted.
 	AddSubnet(ctx context.Context, t Tenant, bridge string) (Tenant, error)
+	// AddOwnSubnet is AddSubnet for a tenant whose subnets are its own. Errors:
+	// ErrStale; *ConfigError for one that overlaps what it may not.
+	AddOwnSubnet(ctx context.Context, t Tenant, s Subnet) (Tenant, error)
 	// MarkReady records that t was built as b. If another did so already it
 	// returns that record. Errors: ErrStale.
 	MarkReady(ctx context.Context, t Tenant, b Built) (Tenant, error)

@@ -130,6 +130,8 @@ func (l *Ledger) Release(ctx context.Context, r ipam.Record) error {
 		return err
 	}
 	t := ipam.Tenant{Name: r.Tenant, Generation: r.Generation}
-	l.picture(t, r.Subnet).released(r.Address, now, res.Revision)
+	if p := l.known(t, r.Subnet); p != nil {
+		p.released(r.Address, now, res.Revision)
+	}
 	return nil
 }

@@ -14,10 +14,15 @@ const (
 	tenantsPrefix   = "tenants/"
 	subnetSlots     = "slots/subnet/"
 	transitSlots    = "slots/transit/"
+	keyNetworks     = "networks"
+	keyRanges       = "ranges"
+	rangesPrefix    = "ranges/"
 )
 
 func tenantKey(name string) string           { return tenantsPrefix + name }
 func slotKey(prefix string, slot int) string { return fmt.Sprintf("%s%08d", prefix, slot) }
+func poolSlots(pool string) string           { return "slots/pool/" + pool + "/" }
+func rangesOf(tenant string) string          { return rangesPrefix + tenant + "/" }
 func addressesOf(tenant string) string       { return "addresses/" + tenant + "/" }
 func freedOf(tenant string) string           { return "freed/" + tenant + "/" }
 func attachmentsOf(node, network string) string {
@@ -40,6 +45,14 @@ func holdingKey(a ipam.Attachment) string {
 
 func attachmentKey(a ipam.Attachment) string {
 	return attachmentsOf(a.Node, a.Network) + a.ContainerID + "/" + a.IfName
+}
+
+// slotsOf is the prefix of the slots that a tenant's subnets are carved from.
+func slotsOf(t ipam.Tenant) string {
+	if t.Pool == "" {
+		return subnetSlots
+	}
+	return poolSlots(t.Pool)
 }
 
 // sortable writes an address so that keys sort as addresses of a family do.

@@ -37,7 +37,7 @@ func (l *Ledger) Lease(ctx context.Context, t ipam.Tenant, r ipam.Record, with .
 			return ipam.Record{}, fmt.Errorf("lease for attachment %s: %w", r.Attachment, err)
 		}
 		var res Result
-		leased := filled(r, ipam.Nth(r.Subnet, c.place))
+		leased := filled(t, r, ipam.Nth(r.Subnet, c.place))
 		if res, err = l.claim(ctx, t, leased, c.rev, with); err != nil {
 			p.taken(c.place) // it may be: the next load tells
 			return ipam.Record{}, err
@@ -66,16 +66,18 @@ func leasable(t ipam.Tenant, r ipam.Record) error {
 			return fmt.Errorf("address %s is not in subnet %s: %w", r.Address, r.Subnet, ipam.ErrInvalid)
 		case r.Address == r.Subnet.Addr(), r.Address == last:
 			return fmt.Errorf("address %s is subnet %s's network or broadcast address: %w", r.Address, r.Subnet, ipam.ErrInvalid)
-		case r.Address == ipam.Gateway(r.Subnet):
+		case r.Address == t.Subnet(r.Subnet).Router():
 			return fmt.Errorf("address %s is the gateway of subnet %s: %w", r.Address, r.Subnet, ipam.ErrInvalid)
+		case t.Subnet(r.Subnet).Excludes(r.Address):
+			return fmt.Errorf("address %s of subnet %s is excluded by the configuration: %w", r.Address, r.Subnet, ipam.ErrInvalid)
 		}
 	}
 	return nil
 }
 
-func filled(r ipam.Record, a netip.Addr) ipam.Record {
+func filled(t ipam.Tenant, r ipam.Record, a netip.Addr) ipam.Record {
 	r.Schema, r.State = ipam.Schema, ipam.Adding
-	r.Address, r.Gateway = a, ipam.Gateway(r.Subnet)
+	r.Address, r.Gateway = a, t.Subnet(r.Subnet).Router()
 	if r.PodMAC == "" {
 		r.PodMAC = ipam.MAC(a)
 	}
@@ -99,8 +101,11 @@ func (l *Ledger) candidate(ctx context.Context, p *picture, t ipam.Tenant, r ipa
 			return candidate{}, err
 		}
 	}
-	return candidate{}, &ipam.ExhaustedError{
-		Pool: fmt.Sprintf("subnet %s of tenant %s", r.Subnet, t.Name), Key: ipam.KeySubnetLength}
+	key := ipam.KeySubnetLength
+	if t.Own {
+		key = ipam.KeyOwnSubnets(t.Name)
+	}
+	return candidate{}, &ipam.ExhaustedError{Pool: fmt.Sprintf("subnet %s of tenant %s", r.Subnet, t.Name), Key: key}
 }
 
 func (l *Ledger) claim(ctx context.Context, t ipam.Tenant, r ipam.Record, freedRev int64, with []ipam.Rider) (Result, error) {

@@ -35,6 +35,7 @@ type picture struct {
 	mu      sync.Mutex
 	loads   int
 	used    []uint64 // a bit for each place that is held, cooling or nobody's
+	nobodys []uint64 // a bit for each place that is nobody's; one may be asked for
 	held    int
 	next    int
 	pending map[int]bool  // taken here, transaction under way
@@ -65,10 +66,18 @@ func (l *Ledger) picture(t ipam.Tenant, subnet netip.Prefix) *picture {
 		maps.DeleteFunc(l.pictures, func(old pictureKey, _ *picture) bool {
 			return old.tenant == t.Name && old.generation != t.Generation
 		})
-		p = newPicture(subnetPlaces{subnet}, l.opt.Ports, l.opt.AddressCoolDown)
+		p = newPicture(subnetPlaces{t.Subnet(subnet)}, l.opt.Ports, l.opt.AddressCoolDown)
 		l.pictures[k] = p
 	}
 	return p
+}
+
+// known is the picture of a subnet, nil when there is none yet: who has not the
+// tenant's whole record cannot make one.
+func (l *Ledger) known(t ipam.Tenant, subnet netip.Prefix) *picture {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pictures[pictureKey{t.Name, t.Generation, subnet}]
 }
 
 func (l *Ledger) forget(t ipam.Tenant) {
@@ -129,6 +138,7 @@ func (p *picture) draw(held, given []Pair) error {
 	for i := n; i < len(p.used)*64; i++ {
 		p.set(i)
 	}
+	p.nobodys = slices.Clone(p.used)
 	first, latest := p.loads == 0, int64(0)
 	for _, kv := range held {
 		i, ok, err := p.place(kv.Key)

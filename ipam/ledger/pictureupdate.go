@@ -56,7 +56,7 @@ func (p *picture) released(a netip.Addr, now time.Time, rev int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i, ok := p.places.Place(a)
-	if p.loads == 0 || !ok {
+	if p.loads == 0 || !ok || p.nobodys[i/64]&(1<<(i%64)) != 0 {
 		return
 	}
 	p.vacate(i)

@@ -1,6 +1,11 @@
 package ledger
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/moatnet/moat/ipam"
+)
 
 // places are numbered addresses: those of a tenant's subnet, or of a pool's set.
 type places interface {
@@ -11,19 +16,29 @@ type places interface {
 }
 
 // subnetPlaces counts from a subnet's first address on.
-type subnetPlaces struct{ netip.Prefix }
+type subnetPlaces struct{ ipam.Subnet }
 
 func (s subnetPlaces) Len() int { return size(s.Prefix) }
 
 func (s subnetPlaces) Place(a netip.Addr) (int, bool) {
-	if !s.Contains(a) {
+	if !s.Prefix.Contains(a) {
 		return 0, false
 	}
 	return placeOf(s.Prefix, a), true
 }
 
-// nobodys are the network, the gateway and the broadcast address.
-func (s subnetPlaces) nobodys() []int { return []int{0, 1, s.Len() - 1} }
+// nobodys are the network, the gateway and the broadcast address, and what the
+// configuration takes out.
+func (s subnetPlaces) nobodys() []int {
+	all := []int{0, placeOf(s.Prefix, s.Router()), s.Len() - 1}
+	for _, out := range slices.Concat(s.Exclude, s.Reserved) {
+		first := placeOf(s.Prefix, out.Addr())
+		for i := range size(out) {
+			all = append(all, first+i)
+		}
+	}
+	return all
+}
 
 func placeOf(subnet netip.Prefix, a netip.Addr) int {
 	x, y := a.As4(), subnet.Addr().As4()

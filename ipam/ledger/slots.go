@@ -86,9 +86,3 @@ func (s *search) learn(seen []Pair, now time.Time, coolDown time.Duration) error
 	}
 	return nil
 }
-
-func (l *Ledger) searches(plan ipam.Installation, name string) (subnet, transit *search) {
-	subnet = newSearch(subnetSlots, "supernet "+plan.Supernet.String(), ipam.KeySupernet, plan.Subnets(), name)
-	transit = newSearch(transitSlots, "transit pool "+plan.Transit.String(), ipam.KeyTransit, plan.Pairs(), name)
-	return subnet, transit
-}

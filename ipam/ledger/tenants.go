@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/moatnet/moat/ipam"
 )
@@ -17,55 +19,87 @@ func (l *Ledger) ClaimTenant(ctx context.Context, c ipam.Claim) (ipam.Tenant, er
 	if err != nil {
 		return ipam.Tenant{}, err
 	}
-	subnet, transit := l.searches(plan, c.Tenant)
+	t := ipam.Tenant{
+		Schema: ipam.Schema, Name: c.Tenant, State: ipam.TenantBuilding, Generation: c.Generation,
+		Pool: c.Pool, Own: len(c.Own) > 0, Overlap: c.Overlap,
+	}
+	if t.Own || t.Pool == ipam.DefaultPool {
+		t.Pool = ""
+	}
+	transit := newSearch(transitSlots, "transit pool "+plan.Transit.String(), ipam.KeyTransit, plan.Pairs(), c.Tenant)
 	for {
-		t := ipam.Tenant{
-			Schema: ipam.Schema, Name: c.Tenant, State: ipam.TenantBuilding, Generation: c.Generation,
-			Transit: plan.Pair(transit.slot), TransitSlot: transit.slot,
-			Subnets: []ipam.Subnet{{Prefix: plan.Subnet(subnet.slot), Slot: subnet.slot, Bridge: c.Bridge}},
-		}
-		then, err := puts(t, subnet, transit)
+		from, err := l.source(ctx, plan, t, c.Tenant, c.Own)
 		if err != nil {
-			return ipam.Tenant{}, err
+			return l.present(ctx, c.Tenant, err)
 		}
-		res, err := l.commit(ctx, "claim tenant "+c.Tenant, Txn{
-			If:   []Cond{absent(tenantKey(c.Tenant)), subnet.cond(), transit.cond()},
-			Then: then,
-			Else: []Op{get(tenantKey(c.Tenant)), subnet.look(), transit.look()},
-		})
-		if err != nil {
-			return ipam.Tenant{}, err
-		}
-		if res.OK {
-			t.Revision = res.Revision
-			return t, nil
-		}
-		if p, ok := res.Out[0].one(); ok {
-			return decodeTenant(p)
-		}
-		for i, s := range []*search{subnet, transit} {
-			if err := s.learn(res.Out[i+1].Pairs, l.opt.Now(), l.opt.SlotCoolDown); err != nil {
-				return ipam.Tenant{}, fmt.Errorf("claim tenant %s: %w", c.Tenant, err)
-			}
+		got, done, err := l.claimFrom(ctx, plan, t, from, transit, c.Bridge)
+		if done || err != nil {
+			return got, err
 		}
 	}
 }
 
-// puts writes a tenant's record and the slots that it takes.
-func puts(t ipam.Tenant, slots ...*search) ([]Op, error) {
+// present is a tenant's record, or the reason why it cannot be made.
+func (l *Ledger) present(ctx context.Context, name string, reason error) (ipam.Tenant, error) {
+	t, err := l.Tenant(ctx, name)
+	if errors.Is(err, ipam.ErrNotFound) {
+		err = fmt.Errorf("claim tenant %s: %w", name, reason)
+	}
+	return t, err
+}
+
+// claimFrom makes t's record with what the source has; false: the source has to
+// be asked for anew.
+func (l *Ledger) claimFrom(ctx context.Context, plan ipam.Installation, t ipam.Tenant, from source, transit *search, bridge string) (ipam.Tenant, bool, error) {
+	for {
+		t.Transit, t.TransitSlot = plan.Pair(transit.slot), transit.slot
+		t.Subnets = from.subnets(bridge)
+		pair, err := transit.take(t)
+		if err != nil {
+			return ipam.Tenant{}, false, err
+		}
+		then, err := puts(t, from)
+		if err != nil {
+			return ipam.Tenant{}, false, err
+		}
+		res, err := l.commit(ctx, "claim tenant "+t.Name, Txn{
+			If:   append(from.conds(), absent(tenantKey(t.Name)), transit.cond()),
+			Then: append(then, pair),
+			Else: append([]Op{get(tenantKey(t.Name)), transit.look()}, from.look()...),
+		})
+		if err != nil {
+			return ipam.Tenant{}, false, err
+		}
+		if res.OK {
+			t.Revision = res.Revision
+			return t, true, nil
+		}
+		if p, ok := res.Out[0].one(); ok {
+			have, err := decodeTenant(p)
+			return have, true, err
+		}
+		err = transit.learn(res.Out[1].Pairs, l.opt.Now(), l.opt.SlotCoolDown)
+		same := false
+		if err == nil {
+			same, err = from.learn(l, res.Out[2:])
+		}
+		if err != nil {
+			return ipam.Tenant{}, false, fmt.Errorf("claim tenant %s: %w", t.Name, err)
+		}
+		if !same {
+			return ipam.Tenant{}, false, nil
+		}
+	}
+}
+
+// puts writes a tenant's record and the subnets that it takes.
+func puts(t ipam.Tenant, from source) ([]Op, error) {
 	v, err := encode(t)
 	if err != nil {
 		return nil, err
 	}
-	ops := []Op{put(tenantKey(t.Name), v)}
-	for _, s := range slots {
-		op, err := s.take(t)
-		if err != nil {
-			return nil, err
-		}
-		ops = append(ops, op)
-	}
-	return ops, nil
+	ops, err := from.puts(t)
+	return append(ops, put(tenantKey(t.Name), v)), err
 }
 
 // Tenant implements ipam.Store.
@@ -104,6 +138,21 @@ func decodeAll[T any](ps []Pair, one func(Pair) (T, error)) ([]T, error) {
 
 // AddSubnet implements ipam.Store.
 func (l *Ledger) AddSubnet(ctx context.Context, t ipam.Tenant, bridge string) (ipam.Tenant, error) {
+	if t.Own {
+		return ipam.Tenant{}, fmt.Errorf("tenant %s has own subnets, none is carved for it: %w", t.Name, ipam.ErrInvalid)
+	}
+	return l.addSubnet(ctx, t, bridge, nil)
+}
+
+// AddOwnSubnet implements ipam.Store.
+func (l *Ledger) AddOwnSubnet(ctx context.Context, t ipam.Tenant, s ipam.Subnet) (ipam.Tenant, error) {
+	if !t.Own {
+		return ipam.Tenant{}, fmt.Errorf("tenant %s has no own subnets but those of a pool: %w", t.Name, ipam.ErrInvalid)
+	}
+	return l.addSubnet(ctx, t, "", []ipam.Subnet{s})
+}
+
+func (l *Ledger) addSubnet(ctx context.Context, t ipam.Tenant, bridge string, own []ipam.Subnet) (ipam.Tenant, error) {
 	plan, err := l.installation()
 	if err != nil {
 		return ipam.Tenant{}, err
@@ -111,33 +160,49 @@ func (l *Ledger) AddSubnet(ctx context.Context, t ipam.Tenant, bridge string) (i
 	if len(t.Subnets) >= maxSubnets {
 		return ipam.Tenant{}, fmt.Errorf("tenant %s has %d subnets, no more are given: %w", t.Name, maxSubnets, ipam.ErrExhausted)
 	}
-	slot, _ := l.searches(plan, fmt.Sprint(t.Name, "/", len(t.Subnets)))
+	for {
+		from, err := l.source(ctx, plan, t, fmt.Sprint(t.Name, "/", len(t.Subnets)), own)
+		if err != nil {
+			return ipam.Tenant{}, fmt.Errorf("add subnet to tenant %s: %w", t.Name, err)
+		}
+		got, done, err := l.addFrom(ctx, t, from, bridge)
+		if done || err != nil {
+			return got, err
+		}
+	}
+}
+
+// addFrom adds what the source has; false: the source has to be asked for anew.
+func (l *Ledger) addFrom(ctx context.Context, t ipam.Tenant, from source, bridge string) (ipam.Tenant, bool, error) {
 	for {
 		next := t
 		next.State = ipam.TenantBuilding
-		next.Subnets = append(append([]ipam.Subnet(nil), t.Subnets...),
-			ipam.Subnet{Prefix: plan.Subnet(slot.slot), Slot: slot.slot, Bridge: bridge})
-		then, err := puts(next, slot)
+		next.Subnets = append(slices.Clone(t.Subnets), from.subnets(bridge)...)
+		then, err := puts(next, from)
 		if err != nil {
-			return ipam.Tenant{}, err
+			return ipam.Tenant{}, false, err
 		}
 		res, err := l.commit(ctx, "add subnet to tenant "+t.Name, Txn{
-			If:   []Cond{at(tenantKey(t.Name), t.Revision), slot.cond()},
+			If:   append(from.conds(), at(tenantKey(t.Name), t.Revision)),
 			Then: then,
-			Else: []Op{get(tenantKey(t.Name)), slot.look()},
+			Else: append([]Op{get(tenantKey(t.Name))}, from.look()...),
 		})
 		if err != nil {
-			return ipam.Tenant{}, err
+			return ipam.Tenant{}, false, err
 		}
 		if res.OK {
 			next.Revision = res.Revision
-			return next, nil
+			return next, true, nil
 		}
 		if p, _ := res.Out[0].one(); p.Mod != t.Revision {
-			return ipam.Tenant{}, stale(t)
+			return ipam.Tenant{}, false, stale(t)
 		}
-		if err := slot.learn(res.Out[1].Pairs, l.opt.Now(), l.opt.SlotCoolDown); err != nil {
-			return ipam.Tenant{}, fmt.Errorf("add subnet to tenant %s: %w", t.Name, err)
+		same, err := from.learn(l, res.Out[1:])
+		if err != nil {
+			return ipam.Tenant{}, false, fmt.Errorf("add subnet to tenant %s: %w", t.Name, err)
+		}
+		if !same {
+			return ipam.Tenant{}, false, nil
 		}
 	}
 }
@@ -215,8 +280,12 @@ func (l *Ledger) DropTenant(ctx context.Context, t ipam.Tenant) error {
 		return err
 	}
 	then := []Op{del(tenantKey(t.Name)), delAll(freedOf(t.Name)), put(slotKey(transitSlots, t.TransitSlot), free)}
-	for _, s := range t.Subnets {
-		then = append(then, put(slotKey(subnetSlots, s.Slot), free))
+	if t.Own {
+		then = append(then, delAll(rangesOf(t.Name)))
+	} else {
+		for _, s := range t.Subnets {
+			then = append(then, put(slotKey(slotsOf(t), s.Slot), free))
+		}
 	}
 	res, err := l.commit(ctx, "drop tenant "+t.Name, Txn{
 		If:   []Cond{at(tenantKey(t.Name), t.Revision)},

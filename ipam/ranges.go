@@ -41,8 +41,8 @@ func (r Range) Conflict(o Range) error {
 // Fixed lists the ranges of the plan and of n that are no tenant's own.
 func (n Networks) Fixed(plan Installation) []Range {
 	rs := []Range{{Prefix: plan.Supernet, Key: KeySupernet}, {Prefix: plan.Transit, Key: KeyTransit}}
-	for i, p := range n.Pools {
-		rs = append(rs, Range{Prefix: p.Supernet, Key: fmt.Sprintf("%s[%d].%s", KeyPools, i, KeySupernet)})
+	for _, p := range n.Pools { // by name: one that only the store has is at no place of the configuration
+		rs = append(rs, Range{Prefix: p.Supernet, Key: KeyPools + "." + p.Name + "." + KeySupernet})
 	}
 	for i, p := range n.Service {
 		rs = append(rs, Range{Prefix: p, Key: fmt.Sprintf("%s[%d]", KeyServiceNetworks, i), Foreign: true})

@@ -65,6 +65,10 @@ func classify(err error) (Code, string) {
 	if errors.As(err, &config) {
 		return CodeInvalidConfig, "correct the configuration, or use another name for another installation"
 	}
+	var unassigned *ipam.UnassignedError
+	if errors.As(err, &unassigned) {
+		return CodeTenantDenied, "name the namespace in the daemon's configuration, or ask an administrator to make the tenant"
+	}
 	var other *differs
 	if errors.As(err, &other) {
 		return CodeSDNRefused, "delete the object, or change it back"

@@ -35,6 +35,7 @@ var everywhere = netip.MustParsePrefix("0.0.0.0/0")
 // surroundings are what a tenant's layout depends on beside its record.
 type surroundings struct {
 	plan     ipam.Installation
+	networks ipam.Networks
 	provider sdn.RouterID
 	host     netip.Addr     // the host's end of the uplink, which may open connections to pods; invalid: none may
 	noNAT    []netip.Prefix // destinations beyond the uplink that see pods' own addresses
@@ -57,7 +58,7 @@ func (s surroundings) layout(n names, t ipam.Tenant) layout {
 		l.Bridges = append(l.Bridges, bridgeLayout{
 			Subnet:  sub.Prefix,
 			Bridge:  b,
-			Gateway: routerPort(id[sdn.PortID](n, roleGateway, sub.Bridge), l.Router.ID, netip.PrefixFrom(ipam.Gateway(sub.Prefix), sub.Prefix.Bits())),
+			Gateway: routerPort(id[sdn.PortID](n, roleGateway, sub.Bridge), l.Router.ID, netip.PrefixFrom(sub.Router(), sub.Prefix.Bits())),
 			Trunk:   sdn.Port{ID: id[sdn.PortID](n, roleTrunk, sub.Bridge), Kind: sdn.BridgePort, Device: sdn.DeviceID(b.ID), AdminStateUp: true},
 		})
 	}
@@ -81,8 +82,38 @@ func (s surroundings) routes(n names, t ipam.Tenant, l *layout) {
 	l.ProviderRoutes = []sdn.Route{normal(n, s.provider, netip.PrefixFrom(t.Transit.Tenant, 32), l.Far.ID, direct)}
 	for _, b := range l.Bridges {
 		l.Routes = append(l.Routes, normal(n, l.Router.ID, b.Subnet, b.Gateway.ID, direct))
-		l.ProviderRoutes = append(l.ProviderRoutes, normal(n, s.provider, b.Subnet, l.Far.ID, t.Transit.Tenant))
+		l.ProviderRoutes = append(l.ProviderRoutes, s.inward(n, t, *l, b.Subnet)...)
 	}
+}
+
+// Weights of the provider's routes to a tenant's own subnet: the lightest of
+// those that a packet's source admits is taken.
+const (
+	weightFromHost = 50 * (iota + 1)
+	weightFromTenants
+	weightFromOutside
+)
+
+// inward are the provider's routes to a tenant's subnet. There are none to what
+// another tenant may have as well. The drop rules of other tenants know the
+// pools, not each tenant's own subnets; so what they send there, with their
+// transit addresses, ends at the provider.
+func (s surroundings) inward(n names, t ipam.Tenant, l layout, subnet netip.Prefix) []sdn.Route {
+	in := sdn.Route{Router: s.provider, Type: sdn.RouteNormal, Src: everywhere, Dst: subnet, NextHopPort: l.Far.ID, Gateway: t.Transit.Tenant}
+	switch {
+	case t.Overlap:
+		return nil
+	case !t.Own:
+		return []sdn.Route{n.route(in)}
+	}
+	in.Weight = weightFromOutside
+	routes := []sdn.Route{n.route(in),
+		n.route(sdn.Route{Router: s.provider, Type: sdn.RouteBlackHole, Src: s.plan.Transit, Dst: subnet, Weight: weightFromTenants})}
+	if s.host.IsValid() {
+		in.Src, in.Weight = netip.PrefixFrom(s.host, 32), weightFromHost
+		routes = append(routes, n.route(in))
+	}
+	return routes
 }
 
 // inRules see what enters the tenant router, before the route lookup. An accept
@@ -114,10 +145,13 @@ func (s surroundings) outRules(n names, t ipam.Tenant, l layout) []sdn.Rule {
 	for _, b := range l.Bridges {
 		rules = append(rules, sdn.Rule{Type: sdn.RuleAccept, Condition: sdn.Condition{Dst: b.Subnet}})
 	}
-	for _, others := range []netip.Prefix{s.plan.Supernet, s.plan.Transit} {
+	for _, others := range append(s.networks.Supernets(s.plan), s.plan.Transit) {
 		rules = append(rules, sdn.Rule{Type: sdn.RuleDrop, Condition: sdn.Condition{Dst: others}})
 	}
 	for _, dst := range s.noNAT {
+		if t.Overlap {
+			break // nobody has a way back to its addresses
+		}
 		rules = append(rules, sdn.Rule{Type: sdn.RuleAccept, Condition: sdn.Condition{Dst: dst}})
 	}
 	rules = append(rules, sdn.Rule{

@@ -35,7 +35,10 @@ type Options struct {
 	Ride func(p sdn.Port) PortRider
 
 	Plan ipam.Installation // zero: ipam.Defaults("moat")
-	Node string            // name of this node in attachments
+	// Networks is what the store holds (Store.StateNetworks or Store.Networks) of
+	// pools, own subnets and which tenant gets what.
+	Networks ipam.Networks
+	Node     string // name of this node in attachments
 	// Host is what pods' ports, and an uplink that has no host yet, are bound to.
 	// Without one tenants' networks can be made, shown and removed: for an
 	// operator who is anywhere.

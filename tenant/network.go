@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -78,13 +79,59 @@ func (m *Manager) ensure(ctx context.Context, b *base, tenant sdn.TenantID, rebu
 	return m.complete(ctx, b, rec, rebuild)
 }
 
+// claim returns a tenant's record. One that is not there is made as the
+// configuration assigns pools and own subnets; one that is keeps what it has.
 func (m *Manager) claim(ctx context.Context, b *base, tenant sdn.TenantID) (ipam.Tenant, error) {
+	from, err := m.opt.Networks.Assign(string(tenant))
+	if err != nil {
+		rec, none := m.opt.Store.Tenant(ctx, string(tenant))
+		if errors.Is(none, ipam.ErrNotFound) {
+			return rec, err
+		}
+		return rec, none
+	}
 	generation := uuid.NewString()
 	n, err := newNames(b.plan.ID, string(tenant), generation)
 	if err != nil {
 		return ipam.Tenant{}, err
 	}
-	return m.opt.Store.ClaimTenant(ctx, ipam.Claim{Tenant: string(tenant), Generation: generation, Bridge: string(n.bridge(0))})
+	rec, err := m.opt.Store.ClaimTenant(ctx, ipam.Claim{
+		Tenant: string(tenant), Generation: generation, Bridge: string(n.bridge(0)), Pool: from.Pool,
+		Own: bridged(n, 0, from.Own.Subnets), Overlap: from.Own.Overlap,
+	})
+	if err != nil || !rec.Own || rec.State == ipam.TenantDeleting {
+		return rec, err
+	}
+	return m.addOwn(ctx, b, rec, from.Own.Subnets)
+}
+
+// addOwn gives a tenant those own subnets that were configured since its record
+// was made. Those that are not configured any more stay.
+func (m *Manager) addOwn(ctx context.Context, b *base, rec ipam.Tenant, wanted []ipam.Subnet) (ipam.Tenant, error) {
+	n, err := newNames(b.plan.ID, rec.Name, rec.Generation)
+	if err != nil {
+		return rec, err
+	}
+	for _, s := range wanted {
+		if slices.ContainsFunc(rec.Subnets, func(have ipam.Subnet) bool { return have.Prefix == s.Prefix }) {
+			continue
+		}
+		more := bridged(n, len(rec.Subnets), []ipam.Subnet{s})
+		if rec, err = m.opt.Store.AddOwnSubnet(ctx, rec, more[0]); err != nil {
+			return rec, err
+		}
+	}
+	return rec, nil
+}
+
+// bridged gives own subnets their bridges, the first of which is the nth of the
+// tenant.
+func bridged(n names, nth int, subnets []ipam.Subnet) []ipam.Subnet {
+	subnets = slices.Clone(subnets)
+	for i := range subnets {
+		subnets[i].Slot, subnets[i].Bridge = ipam.NoSlot, string(n.bridge(nth+i))
+	}
+	return subnets
 }
 
 // complete makes what a record says and remembers it. A network that was built
@@ -189,6 +236,9 @@ func (m *Manager) extend(ctx context.Context, old *network) (*network, error) {
 	b := m.known()
 	if b == nil {
 		return nil, ipam.ErrStale
+	}
+	if old.record.Own {
+		return nil, &ipam.ExhaustedError{Pool: "what the configuration gives tenant " + old.record.Name, Key: ipam.KeyOwnSubnets(old.record.Name)}
 	}
 	rec, err := m.opt.Store.AddSubnet(ctx, old.record, string(old.names.bridge(len(old.record.Subnets))))
 	if err != nil {

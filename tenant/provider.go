@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
@@ -63,13 +64,18 @@ func (m *Manager) newBase(plan ipam.Installation) (*base, error) {
 		Routes: []sdn.Route{
 			normal(n, router.ID, everywhere, port.ID, gateway),
 			normal(n, router.ID, port.Address.Masked(), port.ID, netip.Addr{}),
-			// An address that no tenant has must not go out and come back.
-			n.route(sdn.Route{Router: router.ID, Type: sdn.RouteReject, Src: everywhere, Dst: plan.Supernet}),
-			n.route(sdn.Route{Router: router.ID, Type: sdn.RouteReject, Src: everywhere, Dst: plan.Transit}),
 		},
 	}
+	// An address that no tenant has must not go out and come back.
+	for _, pool := range append(m.opt.Networks.Supernets(plan), plan.Transit) {
+		l.Routes = append(l.Routes, refusal(n, router.ID, pool))
+	}
 	return &base{plan: plan, names: n, layout: l,
-		around: surroundings{plan: plan, provider: router.ID, host: asked, noNAT: m.opt.NoNAT}}, nil
+		around: surroundings{plan: plan, networks: m.opt.Networks, provider: router.ID, host: asked, noNAT: m.opt.NoNAT}}, nil
+}
+
+func refusal(n names, router sdn.RouterID, dst netip.Prefix) sdn.Route {
+	return n.route(sdn.Route{Router: router, Type: sdn.RouteReject, Src: everywhere, Dst: dst})
 }
 
 // EnsureProvider makes the tunnel zone with this host in it, the provider
@@ -118,6 +124,9 @@ func (m *Manager) ensureBase(ctx context.Context, rebuild bool) (*base, error) {
 		err = m.adoptProvider(ctx, b)
 	} else {
 		err = m.buildProvider(ctx, b.layout)
+	}
+	if err == nil && rebuild {
+		err = m.admitPools(ctx, b)
 	}
 	if err != nil {
 		return nil, err
@@ -177,6 +186,25 @@ func (m *Manager) buildProvider(ctx context.Context, l providerLayout) error {
 		}
 	}
 	return together(ctx, l.Routes, m.keep.route)
+}
+
+// admitPools takes away the refusals of pools that are no more: what has their
+// addresses now is to be reached.
+func (m *Manager) admitPools(ctx context.Context, b *base) error {
+	have, err := m.opt.API.Routes(ctx, b.layout.Router.ID)
+	if err != nil {
+		return op("read the provider's routes", err)
+	}
+	for _, r := range have {
+		same := func(want sdn.Route) bool { return want.ID == r.ID }
+		if r.ID != refusal(b.names, b.layout.Router.ID, r.Dst).ID || slices.ContainsFunc(b.layout.Routes, same) {
+			continue
+		}
+		if err := gone(m.opt.API.DeleteRoute(ctx, r.ID)); err != nil {
+			return op(fmt.Sprintf("delete the provider's refusal of %s", r.Dst), err)
+		}
+	}
+	return nil
 }
 
 // uplinkElsewhere reports whether another host has the uplink, which is its

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
@@ -50,12 +49,10 @@ func validRoutes(routes []netip.Prefix) error {
 	return nil
 }
 
-var namespaceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
 // validTenant holds tenants to the form of a Kubernetes namespace's name (RFC
 // 1123, label): it becomes part of keys and of objects' names.
 func validTenant(t sdn.TenantID) error {
-	if namespaceName.MatchString(string(t)) {
+	if ipam.ValidNamespace(string(t)) {
 		return nil
 	}
 	return &Error{Code: CodeInvalidEnv, Msg: fmt.Sprintf("tenant %q is not the name of a namespace", t),

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,13 +111,13 @@ func (e *env) deleteTenant() *cobra.Command {
 
 func tenantTable(w io.Writer, ts ...control.Tenant) error {
 	tw := tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "TENANT\tSTATE\tPODS\tSUBNETS\tTRANSIT\tROUTER")
+	fmt.Fprintln(tw, "TENANT\tSTATE\tPODS\tPOOL\tSUBNETS\tTRANSIT\tROUTER")
 	for _, t := range ts {
 		subnets := make([]string, len(t.Subnets))
 		for i, p := range t.Subnets {
 			subnets[i] = p.String()
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\t%s\t%s\n", t.Name, t.State, t.Pods, strings.Join(subnets, ","), t.Transit, t.Router)
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", t.Name, t.State, t.Pods, cmp.Or(t.Pool, "(own)"), strings.Join(subnets, ","), t.Transit, t.Router)
 	}
 	return tw.Flush()
 }

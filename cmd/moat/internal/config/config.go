@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+
+	"github.com/moatnet/moat/ipam"
 )
 
 // Config is a valid configuration.
@@ -21,8 +23,10 @@ type Config struct {
 	TenantBits  int // prefix length of a tenant's subnet
 	TransitPool netip.Prefix
 	NoNAT       []netip.Prefix // further destinations that are not translated
-	MTU         int            // bytes; 0: the uplink's
-	Uplink      string         // interface; "" is a veth pair to the host
+	Networks    ipam.Networks  // further pools, own subnets, networks of others
+	Tenants     map[string]Tenant
+	MTU         int    // bytes; 0: the uplink's
+	Uplink      string // interface; "" is a veth pair to the host
 	// UplinkAddress and UplinkGateway are the provider router's on Uplink.
 	UplinkAddress netip.Prefix
 	UplinkGateway netip.Addr
@@ -75,6 +79,7 @@ func Defaults() Raw {
 		Supernet:      "10.128.0.0/9",
 		TenantPrefix:  22,
 		TransitPool:   "100.64.0.0/16",
+		RawRanges:     defaultRanges(),
 		NetnsDir:      "/run/netns",
 		Etcd:          RawEtcd{Prefix: "/moat/"},
 		Endpoint:      RawEndpoint{Username: BuiltinUser},
@@ -98,7 +103,7 @@ func (r Raw) Valid() (Config, error) {
 		Etcd: Etcd(r.Etcd), Endpoint: Endpoint(r.Endpoint), LogFormat: r.Log.Format, LogLevel: r.Log.Level,
 		EtcdQuota: r.Embedded.QuotaBytes, EtcdRevision: r.Embedded.Revisions,
 	}
-	checks := []func(*Config, Raw) error{validNames, validPaths, validNetworks, validUplink, validEtcd, validLog,
+	checks := []func(*Config, Raw) error{validNames, validPaths, validNetworks, validRanges, validUplink, validEtcd, validLog,
 		validAPI, validUsers, validKeystone, validTLS, validLimits,
 		validNetworkSource}
 	for _, check := range checks {
@@ -180,6 +185,11 @@ func validNetworks(c *Config, r Raw) (err error) {
 		c.NoNAT = append(c.NoNAT, p)
 	}
 	return nil
+}
+
+// Installation is the address plan that the configuration asks for.
+func (c Config) Installation() ipam.Installation {
+	return ipam.Installation{Name: c.Name, Supernet: c.Supernet, SubnetLength: c.TenantBits, Transit: c.TransitPool}
 }
 
 func prefix4(key, s string) (netip.Prefix, error) {

@@ -118,6 +118,8 @@ func TestReferenceConfigurationHoldsTheDefaults(t *testing.T) {
 	require.NoError(t, err)
 	fromFile.NoNAT, fromFile.Etcd.Endpoints, fromFile.Endpoint.URLs = nil, nil, nil
 	fromFile.NetworkSource.Namespaces = nil
+	fromFile.Pools, fromFile.Namespaces.Pools, fromFile.Tenants = nil, nil, nil
+	fromFile.ServiceNetworks, fromFile.NodeNetworks = nil, nil
 	want := Defaults()
 	want.Embedded = RawEmbedded{QuotaBytes: 2 << 30, Revisions: 10000}
 	require.Equal(t, want, fromFile)

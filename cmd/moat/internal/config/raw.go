@@ -9,16 +9,17 @@ import (
 
 // Raw is the configuration as written, in a file or by flags.
 type Raw struct {
-	Name          string           `json:"name"`
-	DataDir       string           `json:"dataDir"`
-	Socket        string           `json:"socket"`
-	Listen        string           `json:"listen"`
-	CNIConfDir    string           `json:"cniConfDir"`
-	Node          string           `json:"node"`
-	Supernet      string           `json:"supernet"`
-	TenantPrefix  int              `json:"tenantPrefix"`
-	TransitPool   string           `json:"transitPool"`
-	NoNAT         []string         `json:"noNAT"`
+	Name         string   `json:"name"`
+	DataDir      string   `json:"dataDir"`
+	Socket       string   `json:"socket"`
+	Listen       string   `json:"listen"`
+	CNIConfDir   string   `json:"cniConfDir"`
+	Node         string   `json:"node"`
+	Supernet     string   `json:"supernet"`
+	TenantPrefix int      `json:"tenantPrefix"`
+	TransitPool  string   `json:"transitPool"`
+	NoNAT        []string `json:"noNAT"`
+	RawRanges
 	MTU           int              `json:"mtu"`
 	Uplink        string           `json:"uplink"`
 	UplinkAddress string           `json:"uplinkAddress"`

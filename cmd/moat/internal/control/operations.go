@@ -55,6 +55,8 @@ type Status struct {
 type Tenant struct {
 	Name     string         `json:"name"`
 	State    string         `json:"state"`
+	Pool     string         `json:"pool"`              // "" where the subnets are the tenant's own
+	Overlap  bool           `json:"overlap,omitempty"` // other tenants may have the same
 	Subnets  []netip.Prefix `json:"subnets"`
 	Transit  netip.Addr     `json:"transit"` // source address of what leaves the installation
 	Router   sdn.RouterID   `json:"router"`

@@ -28,6 +28,8 @@ type base struct {
 	store    *store
 	ledger   *ledger.Ledger
 	plan     ipam.Installation
+	networks ipam.Networks
+	role     role
 	host     sdn.HostID
 	nodeName string
 	boot     string // the kernel's name for this boot
@@ -37,13 +39,23 @@ type base struct {
 	unlock     func()
 }
 
+// role is what a process's configuration decides for others.
+type role int
+
+const (
+	// assigner gives tenants their subnets: what it is not told of does not hold
+	// any more.
+	assigner role = iota
+	helper
+)
+
 // openBase is for a process that has the data directory to itself.
-func openBase(ctx context.Context, c config.Config, log *slog.Logger) (*base, error) {
+func openBase(ctx context.Context, c config.Config, log *slog.Logger, as role) (*base, error) {
 	unlock, err := lockDataDir(c.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	b, err := openShared(ctx, c, log)
+	b, err := openShared(ctx, c, log, as)
 	if err != nil {
 		unlock()
 		return nil, err
@@ -53,7 +65,7 @@ func openBase(ctx context.Context, c config.Config, log *slog.Logger) (*base, er
 }
 
 // openShared is for one of several processes that use a data directory at once.
-func openShared(ctx context.Context, c config.Config, log *slog.Logger) (*base, error) {
+func openShared(ctx context.Context, c config.Config, log *slog.Logger, as role) (*base, error) {
 	if err := makeDataDir(c.DataDir); err != nil {
 		return nil, err
 	}
@@ -61,7 +73,7 @@ func openShared(ctx context.Context, c config.Config, log *slog.Logger) (*base, 
 	if err != nil {
 		return nil, err
 	}
-	b := &base{cfg: c, log: log, host: host, tombstones: filepath.Join(c.DataDir, "tombstones")}
+	b := &base{cfg: c, log: log, role: as, host: host, tombstones: filepath.Join(c.DataDir, "tombstones")}
 	if err := b.open(ctx); err != nil {
 		return nil, err
 	}
@@ -75,7 +87,7 @@ func openShared(ctx context.Context, c config.Config, log *slog.Logger) (*base, 
 // openElsewhere is for an operator's process, which may be anywhere: it has no
 // data directory, and no host unless the configuration names one.
 func openElsewhere(ctx context.Context, c config.Config, log *slog.Logger) (*base, error) {
-	b := &base{cfg: c, log: log}
+	b := &base{cfg: c, log: log, role: helper}
 	if c.HostID != "" {
 		var err error
 		if b.host, err = hostID(c); err != nil {
@@ -98,16 +110,24 @@ func (b *base) open(ctx context.Context) (err error) {
 		return err
 	}
 	b.ledger = ledger.New(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.Options{})
-	if b.plan, err = b.ledger.EnsureInstallation(ctx, installation(b.cfg)); err != nil {
+	if b.plan, err = b.ledger.EnsureInstallation(ctx, b.cfg.Installation()); err == nil {
+		b.networks, err = b.openNetworks(ctx)
+	}
+	if err != nil {
 		b.store.close()
 		return fmt.Errorf("installation %s: %w", b.cfg.Name, err)
 	}
 	return nil
 }
 
-// installation is the address plan that the configuration asks for.
-func installation(c config.Config) ipam.Installation {
-	return ipam.Installation{Name: c.Name, Supernet: c.Supernet, SubnetLength: c.TenantBits, Transit: c.TransitPool}
+// openNetworks states what the configuration says of address ranges. A process
+// that only helps, and is not told of any, takes what the daemon stated: so that
+// all give a tenant the same.
+func (b *base) openNetworks(ctx context.Context) (ipam.Networks, error) {
+	if b.role == helper && b.cfg.Networks.Silent() {
+		return b.ledger.Networks(ctx)
+	}
+	return b.ledger.StateNetworks(ctx, b.cfg.Networks)
 }
 
 func (b *base) close() {
@@ -173,10 +193,10 @@ func (b *base) uplink() (plan.Uplink, error) {
 		return plan.Uplink{Port: port}, err
 	}
 	host, _ := b.plan.Uplink()
+	behind := append(b.networks.Routed(b.plan), b.plan.Transit)
 	return plan.Uplink{
 		Port: port, HostAddress: host,
-		HostRoutes: prefixes(b.plan.Supernet, b.plan.Transit),
-		Masquerade: prefixes(b.plan.Supernet, b.plan.Transit),
+		HostRoutes: behind, Masquerade: behind,
 	}, nil
 }
 
@@ -191,7 +211,7 @@ func (b *base) newManager(api sdn.API, engine tenant.Engine, ride func(sdn.Port)
 	}
 	return tenant.New(tenant.Options{
 		API: api, Store: roomyStore{b.ledger, b.store}, Engine: engine, Pods: pods{}, Ride: ride, Instance: instance, OwnerGone: all.gone,
-		Plan: installation(b.cfg), Node: b.nodeName, Host: b.host,
+		Plan: b.cfg.Installation(), Networks: b.networks, Node: b.nodeName, Host: b.host,
 		Uplink: tenant.Uplink{Interface: b.cfg.Uplink, Address: b.cfg.UplinkAddress, Gateway: b.cfg.UplinkGateway},
 		NoNAT:  b.cfg.NoNAT, MTU: b.mtu,
 		TombstoneDir: b.tombstones, Log: b.log,

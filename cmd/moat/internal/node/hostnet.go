@@ -13,6 +13,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
+	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/tenant"
 )
@@ -94,18 +95,20 @@ func refuseOverlap(c config.Config, installation string) error {
 	if err != nil {
 		return fmt.Errorf("list the host's routes: %w", err)
 	}
-	pools := []struct {
-		key, flag string
-		prefix    netip.Prefix
-	}{{"supernet", "supernet", c.Supernet}, {"transitPool", "transit-pool", c.TransitPool}}
+	var own []ipam.Range // what the host gets a route to, or has one to already
+	for _, r := range c.Networks.Ranges(c.Installation()) {
+		if !r.Foreign && !r.Overlap {
+			own = append(own, r)
+		}
+	}
 	for _, r := range routes {
 		dst, ok := destination(r)
 		if !ok || isOwn(r.LinkIndex, installation) {
 			continue
 		}
-		for _, pool := range pools {
-			if pool.prefix.Overlaps(dst) {
-				return fmt.Errorf("%s %s overlaps %s, which this host reaches by another way already; give another with --%s", pool.key, pool.prefix, dst, pool.flag)
+		for _, r := range own {
+			if r.Prefix.Overlaps(dst) {
+				return fmt.Errorf("%s %s overlaps %s, which this host reaches by another way already; give another", r.Key, r.Prefix, dst)
 			}
 		}
 	}

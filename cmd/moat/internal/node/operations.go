@@ -87,8 +87,11 @@ func showProvider(p tenant.Provider) control.Provider {
 
 func show(n tenant.Network) control.Tenant {
 	shown := control.Tenant{
-		Name: n.Record.Name, State: string(n.Record.State), Transit: n.Record.Transit.Tenant,
+		Name: n.Record.Name, State: string(n.Record.State), Transit: n.Record.Transit.Tenant, Overlap: n.Record.Overlap,
 		Router: n.Router, InChain: n.Inbound, OutChain: n.Outbound, Pods: len(n.Attachments),
+	}
+	if !n.Record.Own {
+		shown.Pool = cmp.Or(n.Record.Pool, ipam.DefaultPool)
 	}
 	for _, s := range n.Record.Subnets {
 		shown.Subnets = append(shown.Subnets, s.Prefix)

@@ -13,7 +13,7 @@ import (
 
 // SDN runs the SDN server alone.
 func SDN(ctx context.Context, c config.Config, log *slog.Logger) error {
-	b, err := openBase(ctx, c, log)
+	b, err := openBase(ctx, c, log, helper)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func SDN(ctx context.Context, c config.Config, log *slog.Logger) error {
 
 // Engine runs the engine alone, over the etcd of an SDN server elsewhere.
 func Engine(ctx context.Context, c config.Config, log *slog.Logger) error {
-	b, err := openRemote(ctx, c, log)
+	b, err := openRemote(ctx, c, log, helper)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func Engine(ctx context.Context, c config.Config, log *slog.Logger) error {
 
 // Agent runs the node agent alone.
 func Agent(ctx context.Context, c config.Config, log *slog.Logger) error {
-	b, err := openRemote(ctx, c, log)
+	b, err := openRemote(ctx, c, log, assigner)
 	if err != nil {
 		return err
 	}
@@ -117,11 +117,11 @@ func ended(err error) error {
 }
 
 // openRemote is openBase for a part that shares an external etcd.
-func openRemote(ctx context.Context, c config.Config, log *slog.Logger) (*base, error) {
+func openRemote(ctx context.Context, c config.Config, log *slog.Logger, as role) (*base, error) {
 	if len(c.Etcd.Endpoints) == 0 {
 		return nil, errors.New("a part that runs alone needs --etcd-endpoints: an embedded etcd belongs to `moat up`")
 	}
-	return openBase(ctx, c, log)
+	return openBase(ctx, c, log, as)
 }
 
 // remoteManager drives the endpoint that the configuration names.

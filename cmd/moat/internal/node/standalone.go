@@ -66,7 +66,7 @@ type inProcess struct {
 
 func openInProcess(ctx context.Context, c config.Config, timeout time.Duration, log *slog.Logger) (*inProcess, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
-	b, err := openShared(ctx, c, log)
+	b, err := openShared(ctx, c, log, helper)
 	if err != nil {
 		cancel()
 		return nil, err

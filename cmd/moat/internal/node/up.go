@@ -30,7 +30,7 @@ func Up(ctx context.Context, c config.Config, log *slog.Logger) error {
 	if err := refuseFirst(c); err != nil {
 		return err
 	}
-	b, err := openBase(ctx, c, log)
+	b, err := openBase(ctx, c, log, assigner)
 	if err != nil {
 		return err
 	}

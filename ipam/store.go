@@ -59,7 +59,8 @@ type TenantStore interface {
 // AttachmentStore is the part of Store about attachments and their leases.
 type AttachmentStore interface {
 	// Lease records r, in state Adding, with the next free address of r.Subnet
-	// or with r.Address if that is set; an empty r.PodMAC becomes MAC(address).
+	// or with r.Address if that is set; an empty r.PodMAC becomes MAC(address), a
+	// zero r.Gateway the subnet's.
 	// t is the tenant's record that r was planned from. Errors: *ExistsError
 	// when the attachment has a record; ErrStale when t is not current;
 	// *AddressInUseError; *ExhaustedError; ErrInvalid for an address that no

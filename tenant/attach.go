@@ -87,7 +87,7 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 		}}})
 	}
 	if err != nil {
-		return Attached{}, err
+		return Attached{}, m.holder(ctx, err)
 	}
 	rec := got.Record
 	var u undo
@@ -105,6 +105,9 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 // takes interfaces up from the host's namespace gets the pair before the port:
 // it would take a half-made one away.
 func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record, have leased, u *undo) error {
+	if err := notItself(*rec, r); err != nil {
+		return err
+	}
 	w := wire(*rec)
 	w.PodNS = r.Netns
 	port := sdn.PortID(rec.Port)

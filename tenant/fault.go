@@ -61,6 +61,10 @@ func classify(err error) (Code, string) {
 	if errors.As(err, &held) {
 		return CodeAddressInUse, "ask for another address, or for none"
 	}
+	var reserved *ipam.ReservedError
+	if errors.As(err, &reserved) {
+		return CodeAddressInUse, "ask for another address, or for none, or end the reservation"
+	}
 	var config *ipam.ConfigError
 	if errors.As(err, &config) {
 		return CodeInvalidConfig, "correct the configuration, or use another name for another installation"

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/moatnet/moat/ipam"
@@ -16,11 +15,9 @@ import (
 // one, or the next of the subnet that had room last, of the others, of a new
 // one, in that order.
 func (m *Manager) lease(ctx context.Context, n *network, r AttachRequest) (leased, error) {
-	if len(r.IPs) == 1 {
-		i := slices.IndexFunc(n.record.Subnets, func(s ipam.Subnet) bool { return s.Prefix.Contains(r.IPs[0]) })
-		if i < 0 {
-			return leased{}, fmt.Errorf("requested address %s is in none of the tenant's subnets %s: %w",
-				r.IPs[0], prefixes(n.record.Subnets), ipam.ErrInvalid)
+	if i, err := asked(n.record.Subnets, r); err != nil || i >= 0 {
+		if err != nil {
+			return leased{}, err
 		}
 		return m.leaseIn(ctx, n, i, r)
 	}
@@ -127,6 +124,9 @@ func (m *Manager) prepare(ctx context.Context, rec ipam.Record, r AttachRequest)
 // plan is an attachment's record with everything that is to be made for it but
 // the address.
 func (m *Manager) plan(ctx context.Context, n *network, s ipam.Subnet, r AttachRequest) (ipam.Record, error) {
+	if err := fits(s.Prefix, r); err != nil {
+		return ipam.Record{}, err
+	}
 	port := n.names.pod(s.Bridge, r.Attachment)
 	w, err := m.wiring(ctx, n, sdn.BridgeID(s.Bridge), port)
 	if err != nil {
@@ -137,14 +137,13 @@ func (m *Manager) plan(ctx context.Context, n *network, s ipam.Subnet, r AttachR
 		Attachment: r.Attachment, Owner: m.opt.Instance, Deadline: deadline.Add(cleanup).UTC().Round(time.Millisecond),
 		Tenant: n.record.Name, Generation: n.record.Generation,
 		PodNamespace: r.Pod.Namespace, PodName: r.Pod.Name, PodUID: r.Pod.UID,
+		Sticky: r.Sticky, Gateway: r.Gateway,
 		Subnet: s.Prefix, MTU: m.mtu(r, w), PodNetns: r.NetnsPath, PodInode: r.NetnsInode, BootID: r.BootID, PodMAC: r.MAC,
 		Bridge: s.Bridge, Port: string(port), Host: string(m.opt.Host),
 		HostNS: w.Namespace, Master: w.Master, HostName: w.Interface, HostAlias: w.Alias, HostMAC: hostMAC(port),
 		Routes: append([]netip.Prefix{everywhere}, r.Routes...),
 	}
-	if len(r.IPs) == 1 {
-		rec.Address = r.IPs[0]
-	}
+	rec.Address = wanted(r)
 	return rec, nil
 }
 

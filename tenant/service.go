@@ -48,12 +48,18 @@ type AttachRequest struct {
 	// NetnsPath; 0: it is not.
 	NetnsInode uint64
 	BootID     string
-	MTU        int            // bytes; 0: the installation's
-	IPs        []netip.Addr   // requested addresses; empty: the next free one
-	Sticky     *ipam.Sticky   // keeps the address beyond the attachment's end; nil: it does not
-	Gateway    netip.Addr     // of the default route, in the pod's subnet; zero: the subnet's own
-	MAC        string         // requested MAC; empty: Moat's choice
-	Routes     []netip.Prefix // further destinations via the gateway; the default route is always made
+	MTU        int          // bytes; 0: the installation's
+	IPs        []netip.Addr // requested addresses; empty: the next free one
+	// SubnetBits is the length that the subnet of IPs must have; 0: any.
+	SubnetBits int
+	Sticky     *ipam.Sticky // keeps the address beyond the attachment's end; nil: it does not
+	Gateway    netip.Addr   // of the default route, in the pod's subnet; zero: the subnet's own
+	MAC        string       // requested MAC; empty: Moat's choice
+	// IPsFrom and GatewayFrom begin messages about IPs and Gateway, such as
+	// "annotation moat.dev/ip"; empty: nothing is to be said of who asks.
+	IPsFrom     string
+	GatewayFrom string
+	Routes      []netip.Prefix // further destinations via the gateway; the default route is always made
 }
 
 // Interface is one end of the pod's veth pair.

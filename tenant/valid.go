@@ -25,9 +25,11 @@ func (m *Manager) valid(r AttachRequest) error {
 	case r.Attachment.Node != m.opt.Node:
 		return fmt.Errorf("attachment of node %s on node %s: %w", r.Attachment.Node, m.opt.Node, ipam.ErrInvalid)
 	case len(r.IPs) > 1:
-		return fmt.Errorf("%d addresses requested, one can be given: %w", len(r.IPs), ipam.ErrInvalid)
+		return fmt.Errorf("%s%d addresses requested %s, one can be given: %w", source(r.IPsFrom), len(r.IPs), r.IPs, ipam.ErrInvalid)
 	case len(r.IPs) == 1 && !r.IPs[0].Is4():
-		return fmt.Errorf("requested address %s is not IPv4: %w", r.IPs[0], ipam.ErrInvalid)
+		return fmt.Errorf("%srequested address %s is not IPv4, as the networks of tenants are: %w", source(r.IPsFrom), r.IPs[0], ipam.ErrInvalid)
+	case r.Gateway.IsValid() && !r.Gateway.Is4():
+		return fmt.Errorf("%srequested gateway %s is not IPv4, as the networks of tenants are: %w", source(r.GatewayFrom), r.Gateway, ipam.ErrInvalid)
 	case r.MTU != 0 && r.MTU < smallestMTU, m.opt.MTU != 0 && r.MTU > m.opt.MTU:
 		return fmt.Errorf("MTU %d is not between %d and the installation's %d: %w", r.MTU, smallestMTU, m.opt.MTU, ipam.ErrInvalid)
 	}

@@ -77,7 +77,10 @@ func leasable(t ipam.Tenant, r ipam.Record) error {
 
 func filled(t ipam.Tenant, r ipam.Record, a netip.Addr) ipam.Record {
 	r.Schema, r.State = ipam.Schema, ipam.Adding
-	r.Address, r.Gateway = a, t.Subnet(r.Subnet).Router()
+	r.Address = a
+	if !r.Gateway.IsValid() {
+		r.Gateway = t.Subnet(r.Subnet).Router()
+	}
 	if r.PodMAC == "" {
 		r.PodMAC = ipam.MAC(a)
 	}

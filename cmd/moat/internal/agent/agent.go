@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/containernetworking/cni/pkg/types"
+
 	"github.com/moatnet/moat/cmd/moat/internal/socket"
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
@@ -42,6 +44,13 @@ type Options struct {
 	// BootID tells this boot of the node from others (random(4)); "": holdings do
 	// not say when their pod was started.
 	BootID string
+	// Cluster knows pods' annotations; nil: they are not read.
+	Cluster Cluster
+	// StickyFor is how long a sticky address is kept where its pod does not say it.
+	StickyFor time.Duration
+	// DNS is what the configuration says of a tenant's: the DNS of its results, and
+	// the file that says it instead; nil: nothing of any tenant.
+	DNS func(sdn.TenantID) (*types.DNS, string)
 }
 
 // Agent serves CNI calls.
@@ -54,6 +63,10 @@ type Agent struct {
 	pools   ipam.PoolStore
 	boot    string
 	turns   turns
+
+	cluster   Cluster
+	stickyFor time.Duration
+	dns       func(sdn.TenantID) (*types.DNS, string)
 }
 
 // New makes an agent that does not listen yet.
@@ -69,6 +82,10 @@ func New(o Options) (*Agent, error) {
 		tenant:  cmp.Or(o.Tenant, defaultTenant),
 		pools:   o.Pools,
 		boot:    o.BootID,
+
+		cluster:   o.Cluster,
+		stickyFor: o.StickyFor,
+		dns:       o.DNS,
 	}, nil
 }
 

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/types"
-
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/sdn"
 )
@@ -30,7 +28,8 @@ type Config struct {
 	Tenant      sdn.TenantID // of pods whose runtime names no namespace; "" the agent's default
 	Credentials string       // file, for standalone mode
 	LogLevel    string
-	DNS         types.DNS
+	DNS         *dns   // nil: nothing is said
+	ResolvConf  string // file that says it instead of DNS
 	Routes      []netip.Prefix
 	PrevResult  json.RawMessage // what an earlier plugin of the chain printed; nil: none
 	requests    requests
@@ -47,7 +46,8 @@ type rawConfig struct {
 	Tenant      string          `json:"tenant"`
 	Credentials string          `json:"credentials"`
 	LogLevel    string          `json:"logLevel"`
-	DNS         types.DNS       `json:"dns"`
+	DNS         dns             `json:"dns"`
+	ResolvConf  string          `json:"resolvConf"`
 	Routes      []rawRoute      `json:"routes"`
 	PrevResult  json.RawMessage `json:"prevResult"`
 
@@ -75,7 +75,7 @@ type requests struct {
 func known(key string) bool {
 	return strings.HasPrefix(key, reservedPrefix) || slices.Contains([]string{
 		"cniVersion", "cniVersions", "name", "type", "socket", "standalone", "mtu", "tenant", "credentials", "logLevel",
-		"dns", "routes", "prevResult", "capabilities", "runtimeConfig", "args", "ipMasq", "ipam",
+		"dns", "resolvConf", "routes", "prevResult", "capabilities", "runtimeConfig", "args", "ipMasq", "ipam",
 	}, key)
 }
 
@@ -103,7 +103,7 @@ func ParseConfig(b []byte) (Config, error) {
 
 // knownInside refuses unknown keys of the objects that are Moat's to read.
 func knownInside(keys map[string]json.RawMessage) error {
-	for key, into := range map[string]any{"dns": new(types.DNS), "routes": new([]rawRoute)} {
+	for key, into := range map[string]any{"dns": new(dns), "routes": new([]rawRoute)} {
 		value, ok := keys[key]
 		if !ok {
 			continue
@@ -121,10 +121,13 @@ func knownInside(keys map[string]json.RawMessage) error {
 func (r rawConfig) valid() (Config, error) {
 	c := Config{
 		CNIVersion: r.CNIVersion, Name: r.Name, Standalone: r.Standalone, MTU: r.MTU, Tenant: sdn.TenantID(r.Tenant),
-		Credentials: r.Credentials, LogLevel: r.LogLevel, DNS: r.DNS,
+		Credentials: r.Credentials, LogLevel: r.LogLevel, ResolvConf: r.ResolvConf,
 	}
 	if len(r.PrevResult) > 0 && string(r.PrevResult) != "null" {
 		c.PrevResult = r.PrevResult
+	}
+	if !r.DNS.IsEmpty() {
+		c.DNS = &r.DNS
 	}
 	c.requests = r.RuntimeConfig
 	if len(c.requests.IPs) == 0 {
@@ -142,6 +145,8 @@ func (r rawConfig) valid() (Config, error) {
 		return c, wrong("credentials", r.Credentials, "an absolute path")
 	case !slices.Contains([]string{"", "debug", "info", "warn", "error"}, r.LogLevel):
 		return c, wrong("logLevel", r.LogLevel, "debug, info, warn or error")
+	case r.ResolvConf != "" && r.ResolvConf[0] != '/':
+		return c, wrong("resolvConf", r.ResolvConf, "an absolute path")
 	case r.IPAM.Type != "" && r.IPAM.Type != ownIPAM:
 		return c, &cniconf.Error{Code: cniconf.CodeUnsupported,
 			Msg:     fmt.Sprintf("network configuration: ipam.type %q is not supported: Moat leases addresses itself", r.IPAM.Type),

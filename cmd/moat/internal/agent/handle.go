@@ -128,6 +128,9 @@ func (c *call) add(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.grant(ctx, &conf, &attach); err != nil {
+		return nil, err
+	}
 	got, err := c.agent.service.Attach(ctx, attach)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
+	"github.com/moatnet/moat/cmd/moat/internal/wishes"
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/netns"
 	"github.com/moatnet/moat/tenant"
@@ -41,8 +42,12 @@ func (c *call) ipamAdd(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	want, err := c.grantPool(ctx, &conf)
+	if err != nil {
+		return nil, err
+	}
 	h := ipam.Holding{
-		Pool: conf.pool, Attachment: c.agent.attachment(c.head.Name, c.request.Env), PodNetns: c.request.Env.Netns,
+		Pool: conf.pool, Sticky: want.Sticky, Attachment: c.agent.attachment(c.head.Name, c.request.Env), PodNetns: c.request.Env.Netns,
 		PodNamespace: conf.args["K8S_POD_NAMESPACE"], PodName: conf.args["K8S_POD_NAME"], PodUID: conf.args["K8S_POD_UID"],
 	}
 	if h.PodInode = c.visibleInode(); h.PodInode != 0 {
@@ -50,9 +55,26 @@ func (c *call) ipamAdd(ctx context.Context) ([]byte, error) {
 	}
 	got, err := c.agent.pools.Hold(ctx, h, conf.wish)
 	if err != nil {
-		return nil, err
+		return nil, c.refused(ctx, want, err)
+	}
+	if got, err = c.settle(want, got); err != nil {
+		return nil, errors.Join(err, c.agent.giveBack(context.WithoutCancel(ctx), h.Attachment))
 	}
 	return printLeases(conf, got)
+}
+
+// refused adds to the error of a pool who wanted what, and the pod that has it.
+func (c *call) refused(ctx context.Context, w wishes.Wishes, err error) error {
+	var used *ipam.AddressInUseError
+	if errors.As(err, &used) {
+		if h, missing := c.agent.pools.Holding(ctx, used.Holder); missing == nil && h.PodName != "" {
+			err = fmt.Errorf("%w: it is pod %s/%s's", err, h.PodNamespace, h.PodName)
+		}
+	}
+	if len(w.Addresses) > 0 && !errors.Is(err, ipam.ErrUnavailable) {
+		err = fmt.Errorf("%s: %w", annotation(w.AddressesFrom), err)
+	}
+	return err
 }
 
 // visibleInode is the inode of the pod's namespace, if this process finds the
@@ -78,7 +100,10 @@ func (c *call) visibleInode() uint64 {
 
 // printLeases is an IPAM result: addresses without interfaces.
 func printLeases(conf ipamCall, h ipam.Holding) ([]byte, error) {
-	result := &types100.Result{CNIVersion: types100.ImplementedSpecVersion, Routes: conf.routes, DNS: conf.dns}
+	result := &types100.Result{CNIVersion: types100.ImplementedSpecVersion, Routes: conf.routes}
+	if conf.dns != nil {
+		result.DNS = *conf.dns
+	}
 	for _, l := range h.Leases {
 		result.IPs = append(result.IPs, &types100.IPConfig{Address: ipNet(l.Address), Gateway: l.Gateway.AsSlice()})
 	}
@@ -173,8 +198,11 @@ func (a *Agent) giveBack(ctx context.Context, at ipam.Attachment) error {
 func poolFailure(subject string, err error) *cniconf.Error {
 	e := &cniconf.Error{Msg: fmt.Sprintf("%s: %v", subject, err)}
 	var used *ipam.AddressInUseError
+	var reserved *ipam.ReservedError
 	var config *ipam.ConfigError
 	switch {
+	case errors.As(err, &reserved):
+		e.Code, e.Details = cniconf.Code(tenant.CodeAddressInUse), "ask for another address, or for none, or end the reservation"
 	case errors.As(err, &used):
 		e.Code, e.Details = cniconf.Code(tenant.CodeAddressInUse), "ask for another address, or for none"
 	case errors.As(err, &config):

@@ -3,11 +3,8 @@ package agent
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -41,7 +38,8 @@ type ipamCall struct {
 	pool    string
 	wish    ipam.Wish
 	routes  []*types.Route
-	dns     types.DNS
+	dns     *dns
+	gateway netip.Addr // that CNI_ARGS want; zero: none
 	args    map[string]string
 }
 
@@ -91,7 +89,10 @@ func parseIPAM(b []byte, args string) (ipamCall, error) {
 	if c.wish.Asked, err = askedIPs(wishes, c.args); err != nil {
 		return c, err
 	}
-	c.dns, err = conf.resolver()
+	if c.gateway, err = askedGateway(c.args); err != nil {
+		return c, err
+	}
+	c.dns, err = resolver("ipam.", &conf.DNS, conf.ResolvConf)
 	return c, err
 }
 
@@ -150,6 +151,19 @@ func (c ipamConfig) coolDown() (time.Duration, error) {
 	return d, nil
 }
 
+// askedGateway is the gateway that CNI_ARGS want, as for the static plugin.
+func askedGateway(args map[string]string) (netip.Addr, error) {
+	s := args["GATEWAY"]
+	if s == "" {
+		return netip.Addr{}, nil
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" || a.Is4In6() || !a.IsGlobalUnicast() {
+		return a, argsError(fmt.Sprintf("GATEWAY %q is no address of a gateway", s))
+	}
+	return a, nil
+}
+
 // askedIPs are the addresses that a pod asks for, in the order of the
 // conventions: capability or args.cni, else CNI_ARGS.
 func askedIPs(wishes requests, args map[string]string) (ips []netip.Addr, err error) {
@@ -165,58 +179,4 @@ func askedIPs(wishes requests, args map[string]string) (ips []netip.Addr, err er
 		ips = append(ips, a.Unmap())
 	}
 	return ips, nil
-}
-
-// maxResolvConf bounds the file that resolvConf names, in bytes.
-const maxResolvConf = 64 << 10
-
-// resolver is the DNS of the result: the section's own, else what the file says.
-func (c ipamConfig) resolver() (types.DNS, error) {
-	if c.ResolvConf == "" || !c.DNS.IsEmpty() {
-		return c.DNS, checkServers(c.DNS)
-	}
-	info, err := os.Stat(c.ResolvConf)
-	if err == nil && info.Size() > maxResolvConf {
-		err = errors.New("it is too long")
-	}
-	var b []byte
-	if err == nil {
-		b, err = os.ReadFile(c.ResolvConf)
-	}
-	if err != nil {
-		return c.DNS, &cniconf.Error{Code: cniconf.CodeConfig, Msg: fmt.Sprintf("network configuration: ipam.resolvConf: %v", err),
-			Details: "name a file in the form of resolv.conf(5), on this node"}
-	}
-	return parseResolvConf(string(b)), nil
-}
-
-func checkServers(d types.DNS) error {
-	for _, s := range d.Nameservers {
-		if net.ParseIP(s) == nil {
-			return wrong("ipam.dns.nameservers", s, "IP addresses")
-		}
-	}
-	return nil
-}
-
-// parseResolvConf reads what resolv.conf(5) says; of a keyword that may come
-// once the last one counts.
-func parseResolvConf(s string) (d types.DNS) {
-	for line := range strings.Lines(s) {
-		f := strings.Fields(line)
-		if len(f) < 2 {
-			continue
-		}
-		switch f[0] {
-		case "nameserver":
-			d.Nameservers = append(d.Nameservers, f[1])
-		case "domain":
-			d.Domain = f[1]
-		case "search":
-			d.Search = f[1:]
-		case "options":
-			d.Options = append(d.Options, f[1:]...)
-		}
-	}
-	return d
 }

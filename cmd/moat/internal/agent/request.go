@@ -85,7 +85,7 @@ func readArgs(s string) (map[string]string, error) {
 		return args, nil
 	}
 	for key := range args {
-		if !slices.Contains([]string{"IgnoreUnknown", "IP", "MAC"}, key) && !strings.HasPrefix(key, "K8S_") {
+		if !slices.Contains([]string{"IgnoreUnknown", "IP", "GATEWAY", "MAC"}, key) && !strings.HasPrefix(key, "K8S_") {
 			return nil, argsError(fmt.Sprintf("unknown key %q", key))
 		}
 	}
@@ -97,12 +97,18 @@ func argsError(cause string) error {
 		Details: "KEY=VALUE pairs with semicolons between them are expected; IgnoreUnknown=1 allows unknown keys"}
 }
 
-// addRequests takes over a requested address and MAC: from a capability or
+// addRequests takes over a requested address, gateway and MAC: from a capability or
 // args.cni, else from CNI_ARGS (CNI conventions, "Dynamic plugin specific fields").
 func addRequests(r *tenant.AttachRequest, wishes requests, args map[string]string) error {
 	var err error
 	if r.IPs, err = askedIPs(wishes, args); err != nil {
 		return err
+	}
+	if r.Gateway, err = askedGateway(args); err != nil {
+		return err
+	}
+	if r.Gateway.IsValid() {
+		r.GatewayFrom = "CNI_ARGS GATEWAY"
 	}
 	if wishes.MAC == "" {
 		wishes.MAC = args["MAC"]

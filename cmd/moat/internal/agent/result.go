@@ -38,8 +38,8 @@ func printResult(conf Config, e cniconf.Env, got tenant.Attached) ([]byte, error
 	for _, dst := range got.Routes {
 		result.Routes = append(result.Routes, &types.Route{Dst: ipNet(dst), GW: got.Gateway.AsSlice()})
 	}
-	if !conf.DNS.IsEmpty() {
-		result.DNS = conf.DNS
+	if conf.DNS != nil {
+		result.DNS = *conf.DNS
 	}
 	asked, err := result.GetAsVersion(conf.CNIVersion)
 	if err != nil {

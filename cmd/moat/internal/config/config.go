@@ -40,6 +40,7 @@ type Config struct {
 	TLS           TLS
 	Limits        Limits
 	NetworkSource NetworkSource
+	Kubernetes    Kubernetes
 	LogFormat     string // text or json
 	LogLevel      string
 	EtcdQuota     int64 // bytes, of the embedded etcd
@@ -88,6 +89,7 @@ func Defaults() Raw {
 		Keystone:      defaultKeystone(),
 		Limits:        defaultLimits(),
 		NetworkSource: defaultNetworkSource(),
+		Kubernetes:    defaultKubernetes(),
 		Log:           RawLog{Format: "text", Level: "info"},
 	}
 }
@@ -105,7 +107,7 @@ func (r Raw) Valid() (Config, error) {
 	}
 	checks := []func(*Config, Raw) error{validNames, validPaths, validNetworks, validRanges, validUplink, validEtcd, validLog,
 		validAPI, validUsers, validKeystone, validTLS, validLimits,
-		validNetworkSource}
+		validNetworkSource, validKubernetes}
 	for _, check := range checks {
 		if err := check(&c, r); err != nil {
 			return Config{}, err

@@ -57,6 +57,15 @@ func TestBadValuesNameTheirKey(t *testing.T) {
 		"endpoint.certFile":                  func(r *Raw) { r.Endpoint.KeyFile = "/k" },
 		"limits.connections":                 func(r *Raw) { r.Limits.Connections = 7 },
 		"limits.requests":                    func(r *Raw) { r.Limits.Requests = 0 },
+		"kubernetes.kubeconfig: \"k\"":       func(r *Raw) { r.Kubernetes.Kubeconfig = "k" },
+		"give one of them alone":             func(r *Raw) { r.Kubernetes.Kubeconfig, r.Kubernetes.InCluster = "/k", true },
+		"kubernetes.caFile":                  func(r *Raw) { r.Kubernetes.CAFile = "/ca" },
+		"kubernetes.tokenFile":               func(r *Raw) { r.Kubernetes.InCluster, r.Kubernetes.TokenFile = true, "/t" },
+		"kubernetes.server: \"10.0.0.1\"":    func(r *Raw) { r.Kubernetes.Server = "10.0.0.1" },
+		"is not https":                       func(r *Raw) { r.Kubernetes.Server, r.Kubernetes.TokenFile = "http://h", "/t" },
+		"must hold no password":              func(r *Raw) { r.Kubernetes.Server = "https://u:p@h" },
+		"kubernetes.stickyFor: \"1 day\"":    func(r *Raw) { r.Kubernetes.StickyFor = "1 day" },
+		"kubernetes.stickyFor: \"0\"":        func(r *Raw) { r.Kubernetes.StickyFor = "0" },
 		"limits.requestTimeout":              func(r *Raw) { r.Limits.RequestTimeout = "30" },
 	} {
 		raw := Defaults()

@@ -78,6 +78,7 @@ func bind(set *pflag.FlagSet, r *Raw) {
 	set.StringVar(&r.Endpoint.CertFile, "endpoint-cert", r.Endpoint.CertFile, "client certificate for --endpoint (PEM file)")
 	set.StringVar(&r.Endpoint.KeyFile, "endpoint-key", r.Endpoint.KeyFile, "key of --endpoint-cert (PEM file)")
 	bindREST(set, r)
+	bindKubernetes(set, &r.Kubernetes)
 	set.StringVar(&r.Log.Format, "log-format", r.Log.Format, "text or json")
 	set.StringVar(&r.Log.Level, "log-level", r.Log.Level, "debug, info, warn or error")
 }

@@ -35,6 +35,7 @@ type Raw struct {
 	TLS           RawTLS           `json:"tls"`
 	Limits        RawLimits        `json:"limits"`
 	NetworkSource RawNetworkSource `json:"networkSource"`
+	Kubernetes    RawKubernetes    `json:"kubernetes"`
 	Log           RawLog           `json:"log"`
 }
 

@@ -153,7 +153,7 @@ func (d *daemon) takeDown() error {
 	d.tasks.stopAll(partStart)
 	d.ready.Store(false)
 	errs := []error{d.removeConfList()}
-	d.tasks.stopAll(partAgent, partOrphans, partManager, partREST)
+	d.tasks.stopAll(partAgent, partCluster, partOrphans, partManager, partREST)
 	d.changing.Lock()
 	d.closed = true
 	d.changing.Unlock()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
 	"github.com/moatnet/moat/cmd/moat/internal/holdings"
+	"github.com/moatnet/moat/cmd/moat/internal/kube"
 	"github.com/moatnet/moat/ipam/etcdkv"
 	"github.com/moatnet/moat/ipam/ledger"
 	"github.com/moatnet/moat/tenant"
@@ -22,25 +23,33 @@ const (
 // after what pods hold that are gone.
 func (b *base) newAgent(m *tenant.Manager, ports holdings.Ports) (*agent.Agent, *sweepers, error) {
 	pools := ledger.NewPools(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.PoolOptions{})
-	a, err := agent.New(agent.Options{Service: m, Pools: roomyPools{pools, b.store}, BootID: b.boot, Node: b.nodeName, Logger: b.log})
+	o, cluster, err := b.agentOptions()
+	if err != nil {
+		return nil, nil, err
+	}
+	o.Service, o.Pools = m, roomyPools{pools, b.store}
+	a, err := agent.New(o)
 	alive := holdings.Pods{BootID: b.boot}
 	return a, &sweepers{
+		cluster:  cluster,
 		holdings: &holdings.Sweeper{Store: pools, Node: b.nodeName, Pods: alive, Log: b.log},
 		orphans: &holdings.Orphans{Store: b.ledger, Detach: m, Node: b.nodeName, Log: b.log,
 			Orphan: holdings.Orphan{Pods: alive, Ports: ports}},
 	}, err
 }
 
-// sweepers give back what pods hold that are gone.
+// sweepers give back what pods hold that are gone, and follow the pods' cluster.
 type sweepers struct {
+	cluster  *kube.Cluster // nil: none
 	holdings *holdings.Sweeper
 	orphans  *holdings.Orphans
 }
 
-// start runs both as parts of a daemon.
+// start runs them as parts of a daemon.
 func (s *sweepers) start(t *tasks) {
 	t.start(partHoldings, s.holdings.Run)
 	t.start(partOrphans, s.orphans.Run)
+	follow(t, s.cluster)
 }
 
 // bootID is the kernel's name for this boot, random(4).

@@ -77,7 +77,14 @@ func openInProcess(ctx context.Context, c config.Config, timeout time.Duration, 
 		b.close()
 		return nil, err
 	}
-	a, err := agent.New(agent.Options{Service: m, BootID: b.boot, Node: b.nodeName, Logger: log})
+	o, _, err := b.agentOptions() // one call asks the API server itself, and follows nothing
+	if err != nil {
+		cancel()
+		b.close()
+		return nil, err
+	}
+	o.Service = m
+	a, err := agent.New(o)
 	if err != nil {
 		cancel()
 		b.close()

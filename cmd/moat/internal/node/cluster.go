@@ -1,0 +1,46 @@
+package node
+
+import (
+	"context"
+	"strings"
+
+	"github.com/moatnet/moat/cmd/moat/internal/agent"
+	"github.com/moatnet/moat/cmd/moat/internal/kube"
+)
+
+// partCluster follows the Kubernetes API server.
+const partCluster = "kubernetes"
+
+// cluster is where pods' annotations are read; nil: nowhere.
+func (b *base) cluster() (*kube.Cluster, error) {
+	k := b.cfg.Kubernetes
+	if !k.On() {
+		return nil, nil
+	}
+	return kube.New(kube.Options{
+		Access: kube.Access{Kubeconfig: k.Kubeconfig, InCluster: k.InCluster, Server: k.Server, CAFile: k.CAFile, TokenFile: k.TokenFile},
+		Node:   strings.ToLower(b.nodeName), // as kubelets register their hosts' names
+		Logger: b.log, UserAgent: "moat/" + Version,
+	})
+}
+
+// agentOptions are the options that every agent of this process has, and the
+// cluster that is to be run beside it; nil: none.
+func (b *base) agentOptions() (agent.Options, *kube.Cluster, error) {
+	o := agent.Options{BootID: b.boot, Node: b.nodeName, Logger: b.log, StickyFor: b.cfg.Kubernetes.StickyFor}
+	c, err := b.cluster()
+	if err != nil {
+		return o, nil, err
+	}
+	if c != nil {
+		o.Cluster = c
+	}
+	return o, c, nil
+}
+
+// follow runs c, if there is one, as a part of a daemon.
+func follow(t *tasks, c *kube.Cluster) {
+	if c != nil {
+		t.start(partCluster, func(ctx context.Context) error { return c.Run(ctx) })
+	}
+}

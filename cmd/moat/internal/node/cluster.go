@@ -4,8 +4,11 @@ import (
 	"context"
 	"strings"
 
+	"github.com/containernetworking/cni/pkg/types"
+
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
 	"github.com/moatnet/moat/cmd/moat/internal/kube"
+	"github.com/moatnet/moat/sdn"
 )
 
 // partCluster follows the Kubernetes API server.
@@ -27,7 +30,7 @@ func (b *base) cluster() (*kube.Cluster, error) {
 // agentOptions are the options that every agent of this process has, and the
 // cluster that is to be run beside it; nil: none.
 func (b *base) agentOptions() (agent.Options, *kube.Cluster, error) {
-	o := agent.Options{BootID: b.boot, Node: b.nodeName, Logger: b.log, StickyFor: b.cfg.Kubernetes.StickyFor}
+	o := agent.Options{BootID: b.boot, Node: b.nodeName, Logger: b.log, StickyFor: b.cfg.Kubernetes.StickyFor, DNS: b.tenantDNS}
 	c, err := b.cluster()
 	if err != nil {
 		return o, nil, err
@@ -36,6 +39,12 @@ func (b *base) agentOptions() (agent.Options, *kube.Cluster, error) {
 		o.Cluster = c
 	}
 	return o, c, nil
+}
+
+// tenantDNS is what the configuration says of a tenant's name servers.
+func (b *base) tenantDNS(of sdn.TenantID) (*types.DNS, string) {
+	t := b.cfg.Tenants[string(of)]
+	return &t.DNS, t.ResolvConf
 }
 
 // follow runs c, if there is one, as a part of a daemon.

@@ -151,7 +151,9 @@ func (m *Manager) complete(ctx context.Context, b *base, rec ipam.Tenant, rebuil
 		rec = ready
 	}
 	net := &network{record: rec, names: n}
-	net.hint.Store(int32(len(rec.Subnets) - 1))
+	if !rec.Own { // own ones are filled in order, carved ones come when the rest is full
+		net.hint.Store(int32(len(rec.Subnets) - 1))
+	}
 	m.remember(net)
 	return net, nil
 }

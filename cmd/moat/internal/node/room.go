@@ -90,6 +90,14 @@ func (s roomyStore) AddSubnet(ctx context.Context, t ipam.Tenant, bridge string)
 	return s.Store.AddSubnet(ctx, t, bridge)
 }
 
+// AddOwnSubnet implements ipam.Store.
+func (s roomyStore) AddOwnSubnet(ctx context.Context, t ipam.Tenant, own ipam.Subnet) (ipam.Tenant, error) {
+	if err := s.etcd.room(); err != nil {
+		return ipam.Tenant{}, fmt.Errorf("give tenant %s another subnet: %w", t.Name, err)
+	}
+	return s.Store.AddOwnSubnet(ctx, t, own)
+}
+
 // roomyPools is roomyStore for pools.
 type roomyPools struct {
 	ipam.PoolStore

@@ -23,8 +23,8 @@ func asked(subnets []ipam.Subnet, r AttachRequest) (int, error) {
 		}
 		at = slices.IndexFunc(subnets, func(s ipam.Subnet) bool { return s.Prefix.Contains(a.addr) })
 		if at < 0 {
-			return at, fmt.Errorf("%srequested %s %s is in none of the tenant's subnets %s: %w",
-				source(a.from), a.what, a.addr, prefixes(subnets), ipam.ErrInvalid)
+			return at, fmt.Errorf("%srequested %s %s is in none of the tenant's subnets %s (a new tenant gets its own by configuration tenants.%s.subnets): %w",
+				source(a.from), a.what, a.addr, prefixes(subnets), r.Tenant, ipam.ErrInvalid)
 		}
 	}
 	return at, nil

@@ -13,4 +13,5 @@ const (
 	File      Kind = "file"      // a file or directory
 	Etcd      Kind = "etcd"      // a request to etcd that may write
 	REST      Kind = "rest"      // a request to a REST API that may write
+	Plugin    Kind = "plugin"    // a run of a CNI plugin of others
 )

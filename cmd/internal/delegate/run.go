@@ -35,7 +35,7 @@ var errTooMuch = fmt.Errorf("it printed more than %d bytes", maxOutput)
 func Run(ctx context.Context, r protocol.Run, environ []string, stderr io.Writer) protocol.Ran {
 	file, failure := Find(r.Plugin, r.Env.Path)
 	if failure != nil {
-		return protocol.Ran{Failure: failure}
+		return protocol.Ran{Failure: failure, Unstarted: true}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("it did not end within %s", r.Timeout.Round(time.Millisecond)))
 	defer cancel()

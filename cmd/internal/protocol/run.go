@@ -24,6 +24,8 @@ type Ran struct {
 	// Failure says why it could not be started, or was killed; Status and Stdout
 	// mean nothing then.
 	Failure *cniconf.Error `json:"failure,omitempty"`
+	// Unstarted: with a Failure, no part of it ran.
+	Unstarted bool `json:"unstarted,omitempty"`
 }
 
 // Runner runs a plugin. It returns soon after ctx ends.

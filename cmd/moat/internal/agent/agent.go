@@ -13,6 +13,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 
+	"github.com/moatnet/moat/cmd/moat/internal/delegations"
 	"github.com/moatnet/moat/cmd/moat/internal/socket"
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
@@ -51,6 +52,9 @@ type Options struct {
 	// DNS is what the configuration says of a tenant's: the DNS of its results, and
 	// the file that says it instead; nil: nothing of any tenant.
 	DNS func(sdn.TenantID) (*types.DNS, string)
+	// Delegations keeps what attachments had other plugins do; nil: configurations
+	// that delegate are refused.
+	Delegations *delegations.Store
 }
 
 // Agent serves CNI calls.
@@ -67,6 +71,9 @@ type Agent struct {
 	cluster   Cluster
 	stickyFor time.Duration
 	dns       func(sdn.TenantID) (*types.DNS, string)
+	busy      busy
+
+	delegations *delegations.Store
 }
 
 // New makes an agent that does not listen yet.
@@ -83,9 +90,10 @@ func New(o Options) (*Agent, error) {
 		pools:   o.Pools,
 		boot:    o.BootID,
 
-		cluster:   o.Cluster,
-		stickyFor: o.StickyFor,
-		dns:       o.DNS,
+		cluster:     o.Cluster,
+		stickyFor:   o.StickyFor,
+		dns:         o.DNS,
+		delegations: o.Delegations,
 	}, nil
 }
 
@@ -107,6 +115,9 @@ func (a *Agent) Serve(ctx context.Context, l *net.UnixListener) error {
 	calls, cancel := context.WithCancel(undoing)
 	defer cancel()
 	var wg sync.WaitGroup
+	if a.delegations != nil {
+		wg.Go(func() { a.settle(ctx) })
+	}
 	err := a.take(ctx, l, func(c *net.UnixConn) { wg.Go(func() { a.serve(calls, undoing, c) }) })
 	ended := make(chan struct{})
 	go func() { wg.Wait(); close(ended) }()

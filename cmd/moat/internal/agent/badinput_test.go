@@ -71,7 +71,8 @@ func TestBadInput(t *testing.T) {
 		"MTU of another type":       {nil, n.conf(keys{"mtu": "1500"}), 6, "mtu"},
 		"tenant":                    {nil, n.conf(keys{"tenant": "-x"}), 7, `"-x"`},
 		"log level":                 {nil, n.conf(keys{"logLevel": "loud"}), 7, "loud"},
-		"foreign ipam":              {nil, n.conf(keys{"ipam": keys{"type": "host-local"}}), 2, "host-local"},
+		"ipam with a path":          {nil, n.conf(keys{"ipam": keys{"type": "../host-local"}}), 7, "ipam.type"},
+		"ipam that is missing":      {nil, n.conf(keys{"ipam": keys{"type": "nowhere"}}), 7, "no such program in CNI_PATH"},
 		"standalone without moat":   {nil, n.conf(keys{"standalone": true}), 7, "standalone"},
 	}
 	for name, test := range tests {

@@ -31,6 +31,7 @@ type Config struct {
 	DNS         *dns   // nil: nothing is said
 	ResolvConf  string // file that says it instead of DNS
 	Routes      []netip.Prefix
+	IPAM        string          // the plugin that makes addresses; "": Moat itself
 	PrevResult  json.RawMessage // what an earlier plugin of the chain printed; nil: none
 	requests    requests
 }
@@ -129,6 +130,9 @@ func (r rawConfig) valid() (Config, error) {
 	if !r.DNS.IsEmpty() {
 		c.DNS = &r.DNS
 	}
+	if r.IPAM.Type != ownIPAM {
+		c.IPAM = r.IPAM.Type
+	}
 	c.requests = r.RuntimeConfig
 	if len(c.requests.IPs) == 0 {
 		c.requests.IPs = r.Args.CNI.IPs
@@ -147,10 +151,8 @@ func (r rawConfig) valid() (Config, error) {
 		return c, wrong("logLevel", r.LogLevel, "debug, info, warn or error")
 	case r.ResolvConf != "" && r.ResolvConf[0] != '/':
 		return c, wrong("resolvConf", r.ResolvConf, "an absolute path")
-	case r.IPAM.Type != "" && r.IPAM.Type != ownIPAM:
-		return c, &cniconf.Error{Code: cniconf.CodeUnsupported,
-			Msg:     fmt.Sprintf("network configuration: ipam.type %q is not supported: Moat leases addresses itself", r.IPAM.Type),
-			Details: `remove the key "ipam"`}
+	case strings.ContainsAny(r.IPAM.Type, "/\x00"):
+		return c, wrong("ipam.type", r.IPAM.Type, "the name of a plugin in CNI_PATH, without a path")
 	}
 	for _, route := range r.Routes {
 		dst, err := netip.ParsePrefix(route.Dst)

@@ -13,6 +13,7 @@ import (
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/internal/delegate"
 	"github.com/moatnet/moat/cmd/internal/protocol"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // longestRun bounds a plugin that is run without a deadline of its caller's.
@@ -41,8 +42,16 @@ func (d delegates) run(ctx context.Context, do delegation) ([]byte, error) {
 	if end, ok := ctx.Deadline(); ok {
 		timeout = time.Until(end)
 	}
-	ran := d.runner(ctx, protocol.Run{Plugin: do.plugin, Env: env, Config: do.config, Timeout: timeout})
+	var ran protocol.Ran
+	err := effect.Do(effect.Plugin, "run a plugin of others", func() error {
+		ran = d.runner(ctx, protocol.Run{Plugin: do.plugin, Env: env, Config: do.config, Timeout: timeout})
+		return nil
+	})
 	switch {
+	case err != nil:
+		return nil, err
+	case ran.Failure != nil && ran.Unstarted:
+		return nil, unstarted{ran.Failure}
 	case ran.Failure != nil:
 		return nil, ran.Failure
 	case ran.Status != 0:
@@ -51,6 +60,14 @@ func (d delegates) run(ctx context.Context, do delegation) ([]byte, error) {
 		return ran.Stdout, nil
 	}
 }
+
+// unstarted is the failure of a plugin of which no part ran.
+type unstarted struct{ why *cniconf.Error }
+
+func (u unstarted) Error() string { return u.why.Error() }
+
+// Unwrap returns what is printed.
+func (u unstarted) Unwrap() error { return u.why }
 
 // pluginFailure passes on what a plugin says of its failure.
 func pluginFailure(plugin string, ran protocol.Ran) *cniconf.Error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -59,7 +60,7 @@ func (a *Agent) Undo(ctx context.Context, r protocol.Request, run protocol.Runne
 	if r.Caller == protocol.CallerIPAM {
 		return a.giveBack(ctx, a.attachment(head.Name, r.Env))
 	}
-	return a.service.Detach(ctx, a.attachment(head.Name, r.Env))
+	return a.detach(ctx, a.attachment(head.Name, r.Env), r.Config, delegates{r.Env, run})
 }
 
 func (a *Agent) report(r protocol.Request, reply protocol.Reply, took time.Duration) {
@@ -109,7 +110,7 @@ func (c *call) do(ctx context.Context) ([]byte, error) {
 	case cniconf.Check:
 		return nil, c.check(ctx)
 	case cniconf.Del: // the name is all it needs: a configuration that has become wrong must not keep a pod
-		return nil, c.agent.service.Detach(ctx, c.agent.attachment(c.head.Name, c.request.Env))
+		return nil, c.agent.detach(ctx, c.agent.attachment(c.head.Name, c.request.Env), c.request.Config, c.others)
 	case cniconf.GC:
 		return nil, c.collect(ctx)
 	case cniconf.Status:
@@ -131,13 +132,44 @@ func (c *call) add(ctx context.Context) ([]byte, error) {
 	if err := c.grant(ctx, &conf, &attach); err != nil {
 		return nil, err
 	}
+	unlock, err := c.agent.busy.lock(ctx, attach.Attachment)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	d := c.agent.delegated(attach.Attachment, c.others)
+	if err := d.clear(ctx, c.steps(conf)); err != nil {
+		return nil, err
+	}
+	printed, err := c.attach(ctx, conf, attach, d)
+	if err != nil && !d.record.Added {
+		d.takeBack(ctx)
+	}
+	return printed, err
+}
+
+// attach makes the attachment with what other plugins give it, and prints it.
+func (c *call) attach(ctx context.Context, conf Config, attach tenant.AttachRequest, d *delegated) ([]byte, error) {
+	if conf.IPAM != "" {
+		o, err := c.askOtherIPAM(ctx, d, conf)
+		if err != nil {
+			return nil, err
+		}
+		if err := o.grant(&conf, &attach); err != nil {
+			return nil, err
+		}
+	}
 	got, err := c.agent.service.Attach(ctx, attach)
 	if err != nil {
 		return nil, err
 	}
 	printed, err := printResult(conf, c.request.Env, got)
+	if err == nil {
+		err = d.done()
+	}
 	if err != nil {
-		return nil, errors.Join(err, c.agent.Undo(context.WithoutCancel(ctx), c.request, c.others.runner))
+		d.record.Added = false
+		return nil, errors.Join(err, c.agent.service.Detach(context.WithoutCancel(ctx), attach.Attachment))
 	}
 	return printed, nil
 }
@@ -155,14 +187,21 @@ func (c *call) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkOtherIPAM(ctx, conf); err != nil {
+		return err
+	}
 	return c.agent.service.Check(ctx, attach, want)
 }
 
 func (c *call) status(ctx context.Context) error {
-	if _, err := ParseConfig(c.request.Config); err != nil {
+	conf, err := ParseConfig(c.request.Config)
+	if err != nil {
 		return err
 	}
-	return c.agent.service.Status(ctx)
+	if err := c.agent.service.Status(ctx); err != nil {
+		return err
+	}
+	return c.tellOtherIPAM(ctx, cniconf.Status, conf.IPAM)
 }
 
 func (c *call) collect(ctx context.Context) error {
@@ -174,7 +213,10 @@ func (c *call) collect(ctx context.Context) error {
 	for _, v := range valid {
 		all = append(all, ipam.Attachment{Node: c.agent.node, Network: c.head.Name, ContainerID: v.ContainerID, IfName: v.IfName})
 	}
-	return c.agent.service.Collect(ctx, c.agent.node, c.head.Name, all)
+	return errors.Join(
+		c.agent.collectDelegated(ctx, c.head.Name, all, c.others),
+		c.agent.service.Collect(ctx, c.agent.node, c.head.Name, all),
+		c.tellOtherIPAM(ctx, cniconf.GC, ipamType(c.request.Config)))
 }
 
 // coded turns an error into the one that is printed.
@@ -185,7 +227,7 @@ func (c *call) coded(ctx context.Context, err error) *cniconf.Error {
 		Details: "see the daemon's log"}
 	switch {
 	case errors.As(err, &own):
-		failure = own
+		failure = joined(err, own)
 	case c.request.Caller == protocol.CallerIPAM && poolFailure(c.request.Env.Subject(), err) != nil:
 		failure = poolFailure(c.request.Env.Subject(), err)
 	case errors.As(err, &served):
@@ -198,6 +240,17 @@ func (c *call) coded(ctx context.Context, err error) *cniconf.Error {
 		failure.Code = cniconf.CodeUnavailable
 	}
 	return failure
+}
+
+// joined is the first of several errors, with the words of all.
+func joined(err error, first *cniconf.Error) *cniconf.Error {
+	several, ok := err.(interface{ Unwrap() []error })
+	if !ok || len(several.Unwrap()) < 2 {
+		return first
+	}
+	all := *first
+	all.Msg, all.Details = strings.ReplaceAll(err.Error(), "\n", "; "), ""
+	return &all
 }
 
 func (c *call) failure(e *cniconf.Error) protocol.Reply {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
+	"github.com/moatnet/moat/cmd/moat/internal/delegations"
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/ipam/ledger"
 	"github.com/moatnet/moat/tenant"
@@ -52,6 +53,7 @@ type node struct {
 	pools   ipam.PoolStore
 	socket  string
 	agent   *agent.Agent
+	records *delegations.Store // of what was delegated
 	pod     ns.NetNS
 	stop    func() // ends the agent and waits for it
 }
@@ -62,6 +64,8 @@ func newNode(t testing.TB) *node {
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	n := &node{service: newService(), pools: ledger.NewPools(ledger.NewMemory(), ledger.PoolOptions{}), socket: filepath.Join(dir, "moat.sock"), pod: newPod(t)}
+	n.records, err = delegations.Open(filepath.Join(dir, "delegations"))
+	require.NoError(t, err)
 	n.start(t)
 	return n
 }
@@ -70,7 +74,7 @@ func (n *node) start(t testing.TB) {
 	t.Helper()
 	var err error
 	n.agent, err = agent.New(agent.Options{
-		Service: n.service, Pools: n.pools, BootID: "boot", Node: "node-1", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Service: n.service, Pools: n.pools, BootID: "boot", Node: "node-1", Delegations: n.records, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -2,11 +2,13 @@ package node
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
+	"github.com/moatnet/moat/cmd/moat/internal/delegations"
 	"github.com/moatnet/moat/cmd/moat/internal/kube"
 	"github.com/moatnet/moat/sdn"
 )
@@ -31,6 +33,10 @@ func (b *base) cluster() (*kube.Cluster, error) {
 // cluster that is to be run beside it; nil: none.
 func (b *base) agentOptions() (agent.Options, *kube.Cluster, error) {
 	o := agent.Options{BootID: b.boot, Node: b.nodeName, Logger: b.log, StickyFor: b.cfg.Kubernetes.StickyFor, DNS: b.tenantDNS}
+	var err error
+	if o.Delegations, err = delegations.Open(filepath.Join(b.cfg.DataDir, "delegations")); err != nil {
+		return o, nil, err
+	}
 	c, err := b.cluster()
 	if err != nil {
 		return o, nil, err

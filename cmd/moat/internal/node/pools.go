@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
 	"github.com/moatnet/moat/cmd/moat/internal/holdings"
 	"github.com/moatnet/moat/cmd/moat/internal/kube"
+	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/ipam/etcdkv"
 	"github.com/moatnet/moat/ipam/ledger"
 	"github.com/moatnet/moat/tenant"
@@ -33,9 +35,24 @@ func (b *base) newAgent(m *tenant.Manager, ports holdings.Ports) (*agent.Agent, 
 	return a, &sweepers{
 		cluster:  cluster,
 		holdings: &holdings.Sweeper{Store: pools, Node: b.nodeName, Pods: alive, Log: b.log},
-		orphans: &holdings.Orphans{Store: b.ledger, Detach: m, Node: b.nodeName, Log: b.log,
+		orphans: &holdings.Orphans{Store: b.ledger, Detach: detacher{m, a}, Node: b.nodeName, Log: b.log,
 			Orphan: holdings.Orphan{Pods: alive, Ports: ports}},
 	}, err
+}
+
+// detacher detaches pods that are gone, with what other plugins did for them.
+type detacher struct {
+	*tenant.Manager
+	agent *agent.Agent
+}
+
+// DetachIf implements holdings.Detacher.
+func (d detacher) DetachIf(ctx context.Context, rec ipam.Record, gone func(context.Context, ipam.Record) (bool, error)) (bool, error) {
+	detached, err := d.Manager.DetachIf(ctx, rec, gone)
+	if detached && err == nil {
+		err = d.agent.Abandoned(ctx, rec.Attachment)
+	}
+	return detached, err
 }
 
 // sweepers give back what pods hold that are gone, and follow the pods' cluster.

@@ -51,11 +51,17 @@ func (k *KV) Commit(ctx context.Context, t ledger.Txn) (ledger.Result, error) {
 func (k *KV) conds(cs []ledger.Cond) []clientv3.Cmp {
 	cmps := make([]clientv3.Cmp, len(cs))
 	for i, c := range cs {
-		target := clientv3.ModRevision(k.prefix + c.Key)
-		if c.On == ledger.CreateRevision {
-			target = clientv3.CreateRevision(k.prefix + c.Key)
+		key := k.prefix + c.Key
+		switch c.On {
+		case ledger.CreateRevision:
+			cmps[i] = clientv3.Compare(clientv3.CreateRevision(key), "=", c.Want)
+		case ledger.NoNewer:
+			cmps[i] = clientv3.Compare(clientv3.ModRevision(key), "<", c.Want+1)
+		case ledger.Value:
+			cmps[i] = clientv3.Compare(clientv3.Value(key), "=", c.Is)
+		default:
+			cmps[i] = clientv3.Compare(clientv3.ModRevision(key), "=", c.Want)
 		}
-		cmps[i] = clientv3.Compare(target, "=", c.Want)
 		if c.End != "" {
 			cmps[i] = cmps[i].WithRange(k.prefix + c.End)
 		}
@@ -87,7 +93,7 @@ func (k *KV) op(op ledger.Op) clientv3.Op {
 	case ledger.OpTxn:
 		return clientv3.OpTxn(k.conds(op.Txn.If), k.ops(op.Txn.Then), k.ops(op.Txn.Else))
 	default:
-		return clientv3.OpGet(key, append(opts, clientv3.WithLimit(int64(op.Limit)), clientv3.WithMinModRev(op.Since))...)
+		return clientv3.OpGet(key, append(opts, clientv3.WithLimit(int64(op.Limit)), clientv3.WithMinModRev(op.Since), clientv3.WithRev(op.At))...)
 	}
 }
 

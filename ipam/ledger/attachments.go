@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/moatnet/moat/ipam"
@@ -40,7 +41,8 @@ func (l *Ledger) TenantAttachments(ctx context.Context, tenant string) ([]ipam.A
 	if err != nil {
 		return nil, err
 	}
-	return decodeAll(res.Out[0].Pairs, func(p Pair) (ipam.Attachment, error) {
+	held := slices.DeleteFunc(res.Out[0].Pairs, func(p Pair) bool { return reserved(p.Value) })
+	return decodeAll(held, func(p Pair) (ipam.Attachment, error) {
 		return parseAttachment(string(p.Value))
 	})
 }
@@ -112,26 +114,4 @@ func newest(rs []ipam.Record) []ipam.Record {
 		}
 	}
 	return kept
-}
-
-// Release implements ipam.Store.
-func (l *Ledger) Release(ctx context.Context, r ipam.Record) error {
-	now := l.opt.Now().UTC()
-	v, err := encode(freedValue{now})
-	if err != nil {
-		return err
-	}
-	key, at := attachmentKey(r.Attachment), sortable(r.Address)
-	res, err := l.commit(ctx, "release attachment "+r.Attachment.String(), Txn{
-		If:   []Cond{born(key, r.Created)},
-		Then: []Op{del(key), del(addressesOf(r.Tenant) + at), put(freedOf(r.Tenant)+at, v)},
-	})
-	if err != nil || !res.OK {
-		return err
-	}
-	t := ipam.Tenant{Name: r.Tenant, Generation: r.Generation}
-	if p := l.known(t, r.Subnet); p != nil {
-		p.released(r.Address, now, res.Revision)
-	}
-	return nil
 }

@@ -42,28 +42,21 @@ func (p *Pools) Holdings(ctx context.Context, node, network string) ([]ipam.Hold
 
 // GiveBack implements ipam.PoolStore.
 func (p *Pools) GiveBack(ctx context.Context, h ipam.Holding) error {
-	now := p.ledger.opt.Now().UTC()
-	v, err := encode(freedValue{now})
-	if err != nil {
-		return err
-	}
-	key := holdingKey(h.Attachment)
-	then := []Op{del(key)}
+	key, now := holdingKey(h.Attachment), p.ledger.opt.Now().UTC()
+	e := ending{scope: poolScope(h.Pool), key: key, fence: at(key, h.Revision), sticky: h.Sticky}
 	for _, l := range h.Leases {
-		a := sortable(l.Address.Addr())
-		then = append(then, del(poolAddresses(h.Pool)+a), put(poolFreed(h.Pool)+a, v))
+		e.leases = append(e.leases, leaseEnd{l.Address.Addr(), l.Reserved})
 	}
-	res, err := p.ledger.commit(ctx, "give back what attachment "+h.Attachment.String()+" holds", Txn{
-		If: []Cond{at(key, h.Revision)}, Then: then})
-	if err != nil || !res.OK {
+	freed, rev, err := p.ledger.end(ctx, "give back what attachment "+h.Attachment.String()+" holds", now, e)
+	if err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, of := range p.pictures {
-		for _, l := range h.Leases {
+		for _, a := range freed {
 			if of.pool == h.Pool {
-				of.released(l.Address.Addr(), now, res.Revision)
+				of.released(a, now, rev)
 			}
 		}
 	}

@@ -17,6 +17,11 @@ const (
 	keyNetworks     = "networks"
 	keyRanges       = "ranges"
 	rangesPrefix    = "ranges/"
+
+	attachmentsPrefix  = "attachments/"
+	holdingsPrefix     = "holdings/"
+	reservationsPrefix = "reservations/"
+	endingsPrefix      = "endings/"
 )
 
 func tenantKey(name string) string           { return tenantsPrefix + name }
@@ -27,16 +32,16 @@ func addressesOf(tenant string) string       { return "addresses/" + tenant + "/
 func freedOf(tenant string) string           { return "freed/" + tenant + "/" }
 func attachmentsOf(node, network string) string {
 	if network == "" {
-		return "attachments/" + node + "/"
+		return attachmentsPrefix + node + "/"
 	}
-	return "attachments/" + node + "/" + network + "/"
+	return attachmentsPrefix + node + "/" + network + "/"
 }
 
 func poolAddresses(pool string) string { return "pools/" + pool + "/addresses/" }
 func poolFreed(pool string) string     { return "pools/" + pool + "/freed/" }
 
 func holdingsOf(node, network string) string {
-	return "holdings/" + strings.TrimPrefix(attachmentsOf(node, network), "attachments/")
+	return holdingsPrefix + strings.TrimPrefix(attachmentsOf(node, network), attachmentsPrefix)
 }
 
 func holdingKey(a ipam.Attachment) string {

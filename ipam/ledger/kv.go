@@ -26,15 +26,18 @@ type Target int
 // The targets. Both revisions of a key that does not exist are 0.
 const (
 	ModRevision Target = iota
+	NoNewer            // the revision of the last change, which is Want or before
 	CreateRevision
+	Value // which is Is; a key that does not exist has none
 )
 
-// Cond holds if the revision of a key, or of every key from Key to before End,
+// Cond holds if what On says of a key, or of every key from Key to before End,
 // equals Want.
 type Cond struct {
 	Key, End string
 	On       Target
 	Want     int64
+	Is       string
 }
 
 // OpKind is what an operation does.
@@ -56,6 +59,7 @@ type Op struct {
 	Value    []byte
 	Limit    int   // of a Get; 0: none
 	Since    int64 // of a Get: only what was put at this revision or later; 0: all
+	At       int64 // of a Get: as it was at this revision; 0: as it is
 	Txn      Txn
 	Rider    ipam.Rider
 	Record   ipam.Record // that the rider goes with
@@ -91,6 +95,23 @@ func absent(key string) Cond          { return Cond{Key: key, On: CreateRevision
 func noneUnder(prefix string) Cond    { return Cond{Key: prefix, End: after(prefix), On: CreateRevision} }
 func at(key string, mod int64) Cond   { return Cond{Key: key, On: ModRevision, Want: mod} }
 func born(key string, rev int64) Cond { return Cond{Key: key, On: CreateRevision, Want: rev} }
+func is(key, value string) Cond       { return Cond{Key: key, On: Value, Is: value} }
+
+// unchangedUnder holds if nothing with prefix was put after a revision; what was
+// deleted since does not matter.
+func unchangedUnder(prefix string, rev int64) Cond {
+	return Cond{Key: prefix, End: after(prefix), On: NoNewer, Want: rev}
+}
+
+// newerUnder asks for one of what was put with prefix after a revision.
+func newerUnder(prefix string, rev int64) Op {
+	return Op{Kind: OpGet, Key: prefix, End: after(prefix), Since: rev + 1, Limit: 1}
+}
+
+// only is a transaction in a transaction: ops, if a condition holds.
+func only(c Cond, ops ...Op) Op {
+	return Op{Kind: OpTxn, Txn: Txn{If: []Cond{c}, Then: ops}}
+}
 
 // after is the first key behind all that begin with prefix, which ends in '/'.
 func after(prefix string) string { return prefix[:len(prefix)-1] + string(prefix[len(prefix)-1]+1) }

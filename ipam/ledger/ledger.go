@@ -169,6 +169,30 @@ func (l *Ledger) commit(ctx context.Context, what string, t Txn) (Result, error)
 	return res, nil
 }
 
+// pageSize is how many keys are read at once.
+const pageSize = 4096
+
+// pages reads all keys under a prefix as they were at a revision, and returns that;
+// with 0, page by page as they are, and the revision before which none is missed.
+func (l *Ledger) pages(ctx context.Context, prefix string, at int64) (all []Pair, rev int64, err error) {
+	from, rev := prefix, at
+	for {
+		res, err := l.read(ctx, "read "+prefix, Op{Kind: OpGet, Key: from, End: after(prefix), Limit: pageSize, At: at})
+		if err != nil {
+			return nil, 0, err
+		}
+		if rev == 0 {
+			rev = res.Revision
+		}
+		page := res.Out[0].Pairs
+		all = append(all, page...)
+		if len(page) < pageSize {
+			return all, rev, nil
+		}
+		from = page[len(page)-1].Key + "\x00"
+	}
+}
+
 // read is a transaction without conditions that only gets.
 func (l *Ledger) read(ctx context.Context, what string, ops ...Op) (Result, error) {
 	return l.commit(ctx, what, Txn{Then: ops})

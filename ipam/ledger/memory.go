@@ -4,21 +4,22 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sort"
+	"strings"
 	"sync"
 
 	"github.com/moatnet/moat/ipam"
 )
 
-// Memory is a KV that lives as long as the process.
+// Memory is a KV that lives as long as the process. It keeps all versions of all
+// keys, and so is not for long lives.
 type Memory struct {
-	mu    sync.Mutex
-	rev   int64
-	pairs map[string]Pair
+	mu   sync.Mutex
+	rev  int64
+	past map[string][]Pair // versions in order; one with Create 0 is a deletion
 }
 
 // NewMemory returns an empty Memory.
-func NewMemory() *Memory { return &Memory{rev: 1, pairs: map[string]Pair{}} }
+func NewMemory() *Memory { return &Memory{rev: 1, past: map[string][]Pair{}} }
 
 // Commit implements KV.
 func (m *Memory) Commit(ctx context.Context, t Txn) (Result, error) {
@@ -28,7 +29,8 @@ func (m *Memory) Commit(ctx context.Context, t Txn) (Result, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	next := m.rev + 1
-	res, wrote := m.apply(t, next)
+	way := m.way(t)
+	res, wrote := m.apply(t, next, &way)
 	if wrote {
 		m.rev = next
 	}
@@ -36,35 +38,51 @@ func (m *Memory) Commit(ctx context.Context, t Txn) (Result, error) {
 	return res, nil
 }
 
-func (m *Memory) apply(t Txn, rev int64) (Result, bool) {
-	res := Result{OK: !slices.ContainsFunc(t.If, func(c Cond) bool { return !m.holds(c) })}
-	ops := t.Then
-	if !res.OK {
-		ops = t.Else
+// way says which branches a transaction and those in it take, in their order: all
+// conditions are looked at before anything is written.
+func (m *Memory) way(t Txn) []bool {
+	ok := !slices.ContainsFunc(t.If, func(c Cond) bool { return !m.holds(c) })
+	all := []bool{ok}
+	for _, op := range t.branch(ok) {
+		if op.Kind == OpTxn {
+			all = append(all, m.way(op.Txn)...)
+		}
 	}
+	return all
+}
+
+func (t Txn) branch(ok bool) []Op {
+	if ok {
+		return t.Then
+	}
+	return t.Else
+}
+
+func (m *Memory) apply(t Txn, rev int64, way *[]bool) (Result, bool) {
+	res := Result{OK: (*way)[0]}
+	*way = (*way)[1:]
 	wrote := false
-	for _, op := range ops {
+	for _, op := range t.branch(res.OK) {
 		out := Out{}
 		switch op.Kind {
 		case OpGet:
-			for _, k := range m.keys(op.Key, op.End) {
-				if m.pairs[k].Mod >= op.Since && (op.Limit == 0 || len(out.Pairs) < op.Limit) {
-					out.Pairs = append(out.Pairs, m.pairs[k])
+			for _, p := range m.pairs(op.Key, op.End, op.At) {
+				if p.Mod >= op.Since && (op.Limit == 0 || len(out.Pairs) < op.Limit) {
+					out.Pairs = append(out.Pairs, p)
 				}
 			}
 		case OpPut:
 			p := Pair{Key: op.Key, Value: slices.Clone(op.Value), Create: rev, Mod: rev}
-			if old, ok := m.pairs[op.Key]; ok {
+			if old, ok := m.version(op.Key, 0); ok {
 				p.Create = old.Create
 			}
-			m.pairs[op.Key], wrote = p, true
+			m.past[op.Key], wrote = append(m.past[op.Key], p), true
 		case OpDelete:
-			for _, k := range m.keys(op.Key, op.End) {
-				delete(m.pairs, k)
-				wrote = true
+			for _, p := range m.pairs(op.Key, op.End, 0) {
+				m.past[p.Key], wrote = append(m.past[p.Key], Pair{Key: p.Key, Mod: rev}), true
 			}
 		case OpTxn:
-			sub, w := m.apply(op.Txn, rev)
+			sub, w := m.apply(op.Txn, rev, way)
 			out.Txn, wrote = &sub, wrote || w
 		}
 		res.Out = append(res.Out, out)
@@ -73,31 +91,50 @@ func (m *Memory) apply(t Txn, rev int64) (Result, bool) {
 }
 
 func (m *Memory) holds(c Cond) bool {
-	keys := m.keys(c.Key, c.End)
-	if len(keys) == 0 {
-		return c.Want == 0
+	pairs := m.pairs(c.Key, c.End, 0)
+	if len(pairs) == 0 {
+		return c.On != Value && (c.On == NoNewer || c.Want == 0)
 	}
-	return !slices.ContainsFunc(keys, func(k string) bool {
-		if c.On == CreateRevision {
-			return m.pairs[k].Create != c.Want
+	return !slices.ContainsFunc(pairs, func(p Pair) bool {
+		switch c.On {
+		case CreateRevision:
+			return p.Create != c.Want
+		case NoNewer:
+			return p.Mod > c.Want
+		case Value:
+			return string(p.Value) != c.Is
+		default:
+			return p.Mod != c.Want
 		}
-		return m.pairs[k].Mod != c.Want
 	})
 }
 
-func (m *Memory) keys(key, end string) []string {
+// version is a key as it was at a revision, or as it is with 0.
+func (m *Memory) version(key string, rev int64) (Pair, bool) {
+	all := m.past[key]
+	for i := len(all) - 1; i >= 0; i-- {
+		if rev == 0 || all[i].Mod <= rev {
+			return all[i], all[i].Create != 0
+		}
+	}
+	return Pair{}, false
+}
+
+func (m *Memory) pairs(key, end string, rev int64) (ps []Pair) {
 	if end == "" {
-		if _, ok := m.pairs[key]; !ok {
-			return nil
+		if p, ok := m.version(key, rev); ok {
+			ps = append(ps, p)
 		}
-		return []string{key}
+		return ps
 	}
-	var ks []string
-	for k := range m.pairs {
-		if k >= key && k < end {
-			ks = append(ks, k)
+	for k := range m.past {
+		if k < key || k >= end {
+			continue
+		}
+		if p, ok := m.version(k, rev); ok {
+			ps = append(ps, p)
 		}
 	}
-	sort.Strings(ks)
-	return ks
+	slices.SortFunc(ps, func(a, b Pair) int { return strings.Compare(a.Key, b.Key) })
+	return ps
 }

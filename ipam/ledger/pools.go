@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -35,13 +34,14 @@ func NewPools(kv KV, opt PoolOptions) *Pools {
 
 var _ ipam.PoolStore = (*Pools)(nil)
 
-// claim is one address that a Hold tries. One that was asked for may have no
-// place among those that are leased in turn.
+// claim is one address that a Hold tries. One that was asked for or is reserved
+// may have no place among those that are leased in turn.
 type claim struct {
 	of *setPicture
 	candidate
 	address netip.Addr
 	placed  bool
+	kept    *ipam.Reservation // from which it is taken; nil: it is free
 }
 
 func (c claim) taken() {
@@ -56,23 +56,53 @@ func (c claim) giveUp() {
 	}
 }
 
+func (c claim) drop() {
+	if c.placed {
+		c.of.drop(c.place)
+	}
+}
+
+func giveUp(claims []claim) {
+	for _, c := range claims {
+		c.giveUp()
+	}
+}
+
 // Hold implements ipam.PoolStore.
 func (p *Pools) Hold(ctx context.Context, h ipam.Holding, w ipam.Wish) (ipam.Holding, error) {
 	what := "lease for attachment " + h.Attachment.String()
 	if err := holdable(h, w.Sets, w.Asked); err != nil {
 		return ipam.Holding{}, fmt.Errorf("%s: %w", what, err)
 	}
-	claims, err := p.claims(ctx, h.Pool, w)
+	for range maxTries {
+		got, err := p.hold(ctx, h, w)
+		switch {
+		case err == nil:
+			return got, nil
+		case !errors.Is(err, errAgain):
+			return ipam.Holding{}, fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	return ipam.Holding{}, fmt.Errorf("%s: %d decisions overtaken by others in a row: %w", what, maxTries, ipam.ErrUnavailable)
+}
+
+// hold is errAgain when the decision was overtaken.
+func (p *Pools) hold(ctx context.Context, h ipam.Holding, w ipam.Wish) (ipam.Holding, error) {
+	kept, fence, have, err := p.keeps(ctx, h, w)
+	if err != nil || have != nil {
+		return deref(have), err
+	}
+	claims, err := p.claims(ctx, h.Pool, w, kept)
 	if errors.Is(err, ipam.ErrExhausted) { // which does not matter to who holds an address
 		if have, missing := p.Holding(ctx, h.Attachment); missing == nil {
 			return have, nil
 		}
 	}
 	if err != nil {
-		return ipam.Holding{}, fmt.Errorf("%s: %w", what, err)
+		return ipam.Holding{}, err
 	}
 	for range maxTries {
-		full, res, err := p.try(ctx, what, h, claims)
+		full, res, err := p.try(ctx, h, claims, fence)
 		switch {
 		case err != nil:
 			for _, c := range claims {
@@ -91,19 +121,31 @@ func (p *Pools) Hold(ctx context.Context, h ipam.Holding, w ipam.Wish) (ipam.Hol
 			giveUp(claims)
 			return decodeHolding(kv)
 		}
-		if err := p.again(ctx, claims, res.Out[1:]); err != nil {
-			return ipam.Holding{}, fmt.Errorf("%s: %w", what, err)
+		if err := p.again(ctx, h, claims, res.Out[1:]); err != nil {
+			return ipam.Holding{}, err
 		}
 	}
 	giveUp(claims)
-	return ipam.Holding{}, fmt.Errorf("%s: %d addresses taken by others in a row: %w", what, maxTries, ipam.ErrUnavailable)
+	return ipam.Holding{}, fmt.Errorf("%d addresses taken by others in a row: %w", maxTries, ipam.ErrUnavailable)
+}
+
+func deref(h *ipam.Holding) ipam.Holding {
+	if h == nil {
+		return ipam.Holding{}
+	}
+	return *h
 }
 
 // claims makes one of each set, or none.
-func (p *Pools) claims(ctx context.Context, pool string, w ipam.Wish) ([]claim, error) {
+func (p *Pools) claims(ctx context.Context, pool string, w ipam.Wish, kept []*ipam.Reservation) ([]claim, error) {
 	claims := make([]claim, len(w.Sets))
 	for i, s := range w.Sets {
-		c, err := p.claim(ctx, p.picture(pool, s, w.CoolDown), askedOf(s, w.Asked))
+		of := p.picture(pool, s, w.CoolDown)
+		if kept[i] != nil {
+			claims[i] = claim{of: of, address: kept[i].Address, kept: kept[i]}
+			continue
+		}
+		c, err := p.claim(ctx, of, askedOf(s, w.Asked))
 		if err != nil {
 			giveUp(claims[:i])
 			return nil, err
@@ -113,18 +155,15 @@ func (p *Pools) claims(ctx context.Context, pool string, w ipam.Wish) ([]claim, 
 	return claims, nil
 }
 
-func giveUp(claims []claim) {
-	for _, c := range claims {
-		c.giveUp()
-	}
-}
-
 func holdable(h ipam.Holding, sets []ipam.Set, asked []netip.Addr) error {
 	if err := h.Attachment.Validate(); err != nil {
 		return err
 	}
 	if err := (ipam.Attachment{Node: h.Pool, Network: "n", ContainerID: "c", IfName: "i"}).Validate(); err != nil {
 		return fmt.Errorf("pool %q: %w", h.Pool, ipam.ErrInvalid)
+	}
+	if err := validSticky(h.Sticky); err != nil {
+		return err
 	}
 	if len(sets) == 0 {
 		return fmt.Errorf("pool %s is empty: %w", h.Pool, ipam.ErrInvalid)
@@ -152,54 +191,79 @@ func askedOf(s ipam.Set, asked []netip.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// try is one transaction. Else brings the attachment's holding, and for each
-// claim what is held and was given back from its address on.
-func (p *Pools) try(ctx context.Context, what string, h ipam.Holding, claims []claim) (ipam.Holding, Result, error) {
-	key := holdingKey(h.Attachment)
-	h.Schema, h.At, h.Leases = ipam.Schema, p.ledger.opt.Now().UTC(), make([]ipam.PoolLease, len(claims))
-	cond, els := []Cond{absent(key)}, []Op{get(key)}
-	var then []Op
+// try is one transaction. Else brings the attachment's holding, for each claim
+// what is held and was given back from its address on, and with a fence what the
+// identity has got since.
+func (p *Pools) try(ctx context.Context, h ipam.Holding, claims []claim, fence int64) (ipam.Holding, Result, error) {
+	key, now := holdingKey(h.Attachment), p.ledger.opt.Now().UTC()
+	h.Schema, h.At, h.Leases = ipam.Schema, now, make([]ipam.PoolLease, len(claims))
+	t := Txn{If: []Cond{absent(key)}, Else: []Op{get(key)}}
 	for i, c := range claims {
-		h.Leases[i], _ = c.of.set.Lease(c.address)
-		held, freed := poolAddresses(h.Pool)+sortable(c.address), poolFreed(h.Pool)+sortable(c.address)
-		cond = append(cond, absent(held))
-		if !c.asked {
-			cond = append(cond, at(freed, c.rev)) // nobody had it since: it does not cool
+		cond, then, err := c.take(h, key, now)
+		if err != nil {
+			return h, Result{}, err
 		}
-		then = append(then, put(held, []byte(key)), del(freed))
-		els = append(els, c.window(poolAddresses(h.Pool)), c.window(poolFreed(h.Pool)))
+		h.Leases[i], _ = c.of.set.Lease(c.address)
+		h.Leases[i].Reserved = c.reserved(h)
+		t.If, t.Then = append(t.If, cond...), append(t.Then, then...)
+		t.Else = append(t.Else, c.window(poolAddresses(h.Pool)), c.window(poolFreed(h.Pool)))
+	}
+	if fence != 0 {
+		own := claimantOf(poolScope(h.Pool), claimantIn(h))
+		t.If, t.Else = append(t.If, unchangedUnder(own, fence)), append(t.Else, newerUnder(own, fence))
 	}
 	v, err := encode(h)
 	if err != nil {
 		return h, Result{}, err
 	}
-	res, err := p.ledger.commit(ctx, what, Txn{If: cond, Then: append(then, put(key, v)), Else: els})
+	t.Then = append(t.Then, put(key, v))
+	res, err := p.ledger.commit(ctx, "write what it holds", t)
 	return h, res, err
+}
+
+// take is what the transaction of a claim relies on and does.
+func (c claim) take(h ipam.Holding, key string, now time.Time) ([]Cond, []Op, error) {
+	if c.kept != nil {
+		return taking(*c.kept, h.Sticky, key)
+	}
+	scope := poolScope(h.Pool)
+	held, freed := heldKey(scope, c.address), freedKey(scope, c.address)
+	cond, then := []Cond{absent(held)}, []Op{put(held, []byte(key)), del(freed)}
+	if !c.asked {
+		cond = append(cond, at(freed, c.rev)) // nobody had it since: it does not cool
+	}
+	if h.Sticky == nil {
+		return cond, then, nil
+	}
+	keep, err := putReservation(keptFor(scope, claimantIn(h), c.address, now), nil)
+	return cond, append(then, keep...), err
+}
+
+// reserved is whose reservation the address of a claim has.
+func (c claim) reserved(h ipam.Holding) *ipam.Claimant {
+	switch {
+	case c.kept != nil:
+		return &c.kept.Claimant
+	case h.Sticky != nil:
+		own := claimantIn(h)
+		return &own
+	}
+	return nil
+}
+
+func claimantIn(h ipam.Holding) ipam.Claimant {
+	return ipam.Claimant{Identity: h.Sticky.Identity, IfName: h.IfName}
 }
 
 // again learns what a lost transaction brought and makes other claims of those
 // that are not to be had.
-func (p *Pools) again(ctx context.Context, claims []claim, out []Out) error {
+func (p *Pools) again(ctx context.Context, h ipam.Holding, claims []claim, out []Out) error {
+	if moved := len(out) > 2*len(claims) && len(out[2*len(claims)].Pairs) > 0; moved {
+		giveUp(claims)
+		return errAgain
+	}
 	for i, c := range claims {
-		held, given := out[2*i].Pairs, out[2*i+1].Pairs
-		at := slices.IndexFunc(held, func(kv Pair) bool { return kv.Key == poolAddresses(c.of.pool)+sortable(c.address) })
-		if c.asked && at < 0 {
-			continue // it was not for this one that the transaction failed
-		}
-		if c.asked {
-			c.drop()
-			giveUp(append(slices.Clone(claims[:i]), claims[i+1:]...))
-			return heldBy(c.address, string(held[at].Value))
-		}
-		c.drop()
-		err := c.of.learn(held, given, at < 0, c.place)
-		if at >= 0 {
-			c.of.jump()
-		}
-		next := c
-		if err == nil {
-			next, err = p.claim(ctx, c.of, netip.Addr{})
-		}
+		next, err := p.other(ctx, h, c, out[2*i].Pairs, out[2*i+1].Pairs)
 		if err != nil {
 			giveUp(append(slices.Clone(claims[:i]), claims[i+1:]...))
 			return err
@@ -209,16 +273,33 @@ func (p *Pools) again(ctx context.Context, claims []claim, out []Out) error {
 	return nil
 }
 
-func (c claim) drop() {
-	if c.placed {
-		c.of.drop(c.place)
+// other is what is tried in place of a claim; with an error c is given up.
+func (p *Pools) other(ctx context.Context, h ipam.Holding, c claim, held, given []Pair) (claim, error) {
+	at := slices.IndexFunc(held, func(kv Pair) bool { return kv.Key == poolAddresses(c.of.pool)+sortable(c.address) })
+	if c.kept != nil {
+		if at < 0 {
+			return c, errAgain
+		}
+		return c, p.ledger.overtaken(ctx, *c.kept, h.Sticky, Out{Pairs: held[at : at+1]})
 	}
-}
-
-func heldBy(a netip.Addr, key string) error {
-	f := strings.Split(key, "/")
-	if len(f) != 5 {
-		return fmt.Errorf("address %s: holder %q: %w", a, key, ipam.ErrCorrupt)
+	if c.asked && at < 0 {
+		return c, nil // it was not for this one that the transaction failed
 	}
-	return &ipam.AddressInUseError{Address: a, Holder: ipam.Attachment{Node: f[1], Network: f[2], ContainerID: f[3], IfName: f[4]}}
+	c.drop()
+	if c.asked {
+		err := p.ledger.refusal(ctx, poolScope(h.Pool), c.address, held[at])
+		var kept *ipam.ReservedError
+		if errors.As(err, &kept) && entitled(kept.Reservation, h.Sticky, h.PodNamespace, h.PodName, h.IfName) {
+			return claim{of: c.of, address: c.address, kept: &kept.Reservation}, nil
+		}
+		return c, err
+	}
+	err := c.of.learn(held, given, at < 0, c.place)
+	if at >= 0 {
+		c.of.jump()
+	}
+	if err != nil {
+		return c, err
+	}
+	return p.claim(ctx, c.of, netip.Addr{})
 }

@@ -10,12 +10,8 @@ import (
 	"github.com/moatnet/moat/ipam"
 )
 
-const (
-	// pageSize is how many keys of a pool are read at once.
-	pageSize = 4096
-	// ahead is how many places a lost transaction tells about.
-	ahead = 256
-)
+// ahead is how many places a lost transaction tells about.
+const ahead = 256
 
 // setPicture is the picture of a pool's set. Asked addresses outside its places
 // have none in it.
@@ -44,7 +40,7 @@ func (p *Pools) picture(pool string, s ipam.Set, coolDown time.Duration) *setPic
 }
 
 // claim is the asked address, or the next free one; before a set is called full,
-// what was given back elsewhere is looked for.
+// what was given back elsewhere and reservations whose time is over are looked for.
 func (p *Pools) claim(ctx context.Context, of *setPicture, asked netip.Addr) (claim, error) {
 	if err := p.load(ctx, of); err != nil {
 		return claim{}, err
@@ -56,9 +52,9 @@ func (p *Pools) claim(ctx context.Context, of *setPicture, asked netip.Addr) (cl
 		}
 		return c, nil
 	}
-	for _, look := range []func(context.Context, *setPicture) error{p.refresh, p.settle, nil} {
+	for _, look := range []func(context.Context, *setPicture) error{p.refresh, p.settle, p.endings, nil} {
 		if place, rev, ok := of.take(p.ledger.opt.Now()); ok {
-			return claim{of, candidate{place: place, rev: rev}, of.set.At(place), true}, nil
+			return claim{of: of, candidate: candidate{place: place, rev: rev}, address: of.set.At(place), placed: true}, nil
 		}
 		if look == nil {
 			break
@@ -101,36 +97,16 @@ func (p *Pools) settle(ctx context.Context, of *setPicture) error {
 
 // read draws the picture; the caller holds loading.
 func (p *Pools) read(ctx context.Context, of *setPicture) error {
-	given, rev, err := p.pages(ctx, poolFreed(of.pool))
+	given, rev, err := p.ledger.pages(ctx, poolFreed(of.pool), 0)
 	if err != nil {
 		return err
 	}
-	held, _, err := p.pages(ctx, poolAddresses(of.pool))
+	held, _, err := p.ledger.pages(ctx, poolAddresses(of.pool), 0)
 	if err != nil {
 		return err
 	}
 	of.seen = rev
 	return of.draw(held, given)
-}
-
-// pages reads all keys under a prefix, and the revision before which none is missed.
-func (p *Pools) pages(ctx context.Context, prefix string) (all []Pair, rev int64, err error) {
-	from := prefix
-	for {
-		res, err := p.ledger.read(ctx, "read "+prefix, Op{Kind: OpGet, Key: from, End: after(prefix), Limit: pageSize})
-		if err != nil {
-			return nil, 0, err
-		}
-		if rev == 0 {
-			rev = res.Revision
-		}
-		page := res.Out[0].Pairs
-		all = append(all, page...)
-		if len(page) < pageSize {
-			return all, rev, nil
-		}
-		from = page[len(page)-1].Key + "\x00"
-	}
 }
 
 // refresh draws in what was given back since the last look.
@@ -146,6 +122,14 @@ func (p *Pools) refresh(ctx context.Context, of *setPicture) error {
 	of.mu.Lock()
 	defer of.mu.Unlock()
 	return of.givenBack(res.Out[0].Pairs)
+}
+
+// endings ends the reservations whose time is over, and draws in what that freed.
+func (p *Pools) endings(ctx context.Context, of *setPicture) error {
+	if !p.ledger.ended(ctx) {
+		return nil
+	}
+	return p.refresh(ctx, of)
 }
 
 // givenBack draws in what nobody holds any more, but for what is under way here.

@@ -221,7 +221,7 @@ func (l *Ledger) change(ctx context.Context, what string, t, next ipam.Tenant, e
 	res, err := l.commit(ctx, what+" tenant "+t.Name, Txn{
 		If:   append([]Cond{at(tenantKey(t.Name), t.Revision)}, extra...),
 		Then: []Op{put(tenantKey(t.Name), v)},
-		Else: []Op{get(tenantKey(t.Name)), {Kind: OpGet, Key: addressesOf(t.Name), End: after(addressesOf(t.Name)), Limit: 1}},
+		Else: []Op{get(tenantKey(t.Name))},
 	})
 	if err != nil {
 		return ipam.Tenant{}, Result{}, err
@@ -254,19 +254,41 @@ func (l *Ledger) MarkReady(ctx context.Context, t ipam.Tenant, b ipam.Built) (ip
 	return ready, err
 }
 
-// MarkDeleting implements ipam.Store.
+// MarkDeleting implements ipam.Store. Reservations do not keep a tenant: where
+// there are some the condition is that no address was leased since they were read.
 func (l *Ledger) MarkDeleting(ctx context.Context, t ipam.Tenant) (ipam.Tenant, error) {
 	next := t
 	next.State = ipam.TenantDeleting
-	gone, res, err := l.change(ctx, "mark deleting", t, next, []Cond{noneUnder(addressesOf(t.Name))},
-		func(have ipam.Tenant) bool { return have.State == ipam.TenantDeleting })
-	if err == nil || len(res.Out) < 2 {
-		return gone, err
+	nothing := noneUnder(addressesOf(t.Name))
+	for range maxTries {
+		gone, res, err := l.change(ctx, "mark deleting", t, next, []Cond{nothing},
+			func(have ipam.Tenant) bool { return have.State == ipam.TenantDeleting })
+		if err == nil || len(res.Out) == 0 {
+			return gone, err
+		}
+		if p, _ := res.Out[0].one(); p.Mod != t.Revision {
+			return ipam.Tenant{}, err
+		}
+		if nothing, err = l.onlyReserved(ctx, t.Name); err != nil {
+			return ipam.Tenant{}, fmt.Errorf("delete tenant %s: %w", t.Name, err)
+		}
 	}
-	if p, held := res.Out[1].one(); held {
-		return ipam.Tenant{}, fmt.Errorf("delete tenant %s: %s: %w", t.Name, p.Value, ipam.ErrInUse)
+	return ipam.Tenant{}, fmt.Errorf("delete tenant %s: its addresses changed %d times in a row: %w", t.Name, maxTries, ipam.ErrUnavailable)
+}
+
+// onlyReserved is the condition that no attachment holds an address of a tenant,
+// or ErrInUse.
+func (l *Ledger) onlyReserved(ctx context.Context, tenant string) (Cond, error) {
+	held, rev, err := l.pages(ctx, addressesOf(tenant), 0)
+	if err != nil {
+		return Cond{}, err
 	}
-	return ipam.Tenant{}, err
+	for _, p := range held {
+		if !reserved(p.Value) {
+			return Cond{}, fmt.Errorf("%s: %w", p.Value, ipam.ErrInUse)
+		}
+	}
+	return unchangedUnder(addressesOf(tenant), rev), nil
 }
 
 // DropTenant implements ipam.Store.
@@ -279,7 +301,9 @@ func (l *Ledger) DropTenant(ctx context.Context, t ipam.Tenant) error {
 	if err != nil {
 		return err
 	}
-	then := []Op{del(tenantKey(t.Name)), delAll(freedOf(t.Name)), put(slotKey(transitSlots, t.TransitSlot), free)}
+	then := []Op{del(tenantKey(t.Name)), delAll(freedOf(t.Name)),
+		delAll(addressesOf(t.Name)), delAll(reservationsOf(tenantScope(t.Name))), // nothing but reservations holds them
+		put(slotKey(transitSlots, t.TransitSlot), free)}
 	if t.Own {
 		then = append(then, delAll(rangesOf(t.Name)))
 	} else {

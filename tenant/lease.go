@@ -27,6 +27,10 @@ func (m *Manager) lease(ctx context.Context, n *network, r AttachRequest) (lease
 		for k := range count {
 			i := (first + k) % count
 			got, err := m.leaseIn(ctx, n, i, r)
+			var kept *ipam.ElsewhereError
+			if errors.As(err, &kept) {
+				return m.leaseKept(ctx, n, *kept, r)
+			}
 			if !errors.Is(err, ipam.ErrExhausted) {
 				n.hint.Store(int32(i))
 				return got, err
@@ -39,6 +43,16 @@ func (m *Manager) lease(ctx context.Context, n *network, r AttachRequest) (lease
 		n = larger
 	}
 	return leased{}, fmt.Errorf("subnets %s fill faster than new ones come: %w", prefixes(n.record.Subnets), ipam.ErrStale)
+}
+
+// leaseKept leases in the subnet in which the kept address of a sticky pod is.
+func (m *Manager) leaseKept(ctx context.Context, n *network, kept ipam.ElsewhereError, r AttachRequest) (leased, error) {
+	i := slices.IndexFunc(n.record.Subnets, func(s ipam.Subnet) bool { return s.Prefix.Contains(kept.Address) })
+	if i < 0 {
+		kept.Where = fmt.Sprintf("any of the tenant's subnets %s", prefixes(n.record.Subnets))
+		return leased{}, &kept
+	}
+	return m.leaseIn(ctx, n, i, r)
 }
 
 func prefixes(subnets []ipam.Subnet) (ps []netip.Prefix) {

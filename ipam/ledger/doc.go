@@ -8,6 +8,9 @@
 //	installation                            the address plan
 //	tenants/TENANT                          ipam.Tenant
 //	slots/subnet/NNNNNNNN, slots/transit/…  who holds a slot, or since when it is free
+//	slots/pool/POOL/NNNNNNNN                the same, of a further pool
+//	networks                                ipam.Networks
+//	ranges, ranges/TENANT/AAA.BBB.CCC.DDD   revision of all ranges; tenants' own subnets
 //	attachments/NODE/NETWORK/CONTAINER/IF   ipam.Record
 //	addresses/TENANT/AAA.BBB.CCC.DDD        the attachment that holds an address
 //	freed/TENANT/AAA.BBB.CCC.DDD            when an address was given back

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
@@ -53,14 +54,19 @@ func (c *call) ipamAdd(ctx context.Context) ([]byte, error) {
 	if h.PodInode = c.visibleInode(); h.PodInode != 0 {
 		h.BootID = c.agent.boot
 	}
+	begin := time.Now()
 	got, err := c.agent.pools.Hold(ctx, h, conf.wish)
 	if err != nil {
 		return nil, c.refused(ctx, want, err)
 	}
-	if got, err = c.settle(want, got); err != nil {
-		return nil, errors.Join(err, c.agent.giveBack(context.WithoutCancel(ctx), h.Attachment))
+	settled, err := c.settle(want, got)
+	if err != nil && got.At.Before(begin) {
+		return nil, err // of an earlier ADD, whose pod may be alive
 	}
-	return printLeases(conf, got)
+	if err != nil {
+		return nil, errors.Join(err, c.agent.pools.GiveBack(context.WithoutCancel(ctx), got))
+	}
+	return printLeases(conf, settled)
 }
 
 // refused adds to the error of a pool who wanted what, and the pod that has it.

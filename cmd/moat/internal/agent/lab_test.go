@@ -56,14 +56,15 @@ type node struct {
 	records *delegations.Store // of what was delegated
 	pod     ns.NetNS
 	stop    func() // ends the agent and waits for it
+	options []func(*agent.Options)
 }
 
-func newNode(t testing.TB) *node {
+func newNode(t testing.TB, options ...func(*agent.Options)) *node {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "moat")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	n := &node{service: newService(), pools: ledger.NewPools(ledger.NewMemory(), ledger.PoolOptions{}), socket: filepath.Join(dir, "moat.sock"), pod: newPod(t)}
+	n := &node{service: newService(), pools: ledger.NewPools(ledger.NewMemory(), ledger.PoolOptions{}), socket: filepath.Join(dir, "moat.sock"), pod: newPod(t), options: options}
 	n.records, err = delegations.Open(filepath.Join(dir, "delegations"))
 	require.NoError(t, err)
 	n.start(t)
@@ -72,10 +73,14 @@ func newNode(t testing.TB) *node {
 
 func (n *node) start(t testing.TB) {
 	t.Helper()
-	var err error
-	n.agent, err = agent.New(agent.Options{
+	o := agent.Options{
 		Service: n.service, Pools: n.pools, BootID: "boot", Node: "node-1", Delegations: n.records, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+	for _, change := range n.options {
+		change(&o)
+	}
+	var err error
+	n.agent, err = agent.New(o)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	l, err := agent.Listen(ctx, n.socket)

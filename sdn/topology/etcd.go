@@ -86,10 +86,9 @@ func (e *etcd) read(ctx context.Context) ([]fact, int64, error) {
 		from  = e.prefix
 	)
 	for {
-		page, err := e.client.Get(ctx, from, clientv3.WithRange(clientv3.GetPrefixRangeEnd(e.prefix)),
-			clientv3.WithLimit(pageSize), clientv3.WithRev(rev))
+		page, err := e.page(ctx, from, rev)
 		if err != nil {
-			return nil, 0, fmt.Errorf("%w: %w", sdn.ErrUnavailable, err)
+			return nil, 0, err
 		}
 		if rev == 0 {
 			rev = page.Header.Revision
@@ -107,6 +106,18 @@ func (e *etcd) read(ctx context.Context) ([]fact, int64, error) {
 		from = string(page.Kvs[len(page.Kvs)-1].Key) + "\x00"
 	}
 	return facts, rev, nil
+}
+
+// page returns the first keys from one on, as of a revision, or of now (0).
+func (e *etcd) page(ctx context.Context, from string, rev int64) (*clientv3.GetResponse, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	page, err := e.client.Get(ctx, from, clientv3.WithRange(clientv3.GetPrefixRangeEnd(e.prefix)),
+		clientv3.WithLimit(pageSize), clientv3.WithRev(rev))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", sdn.ErrUnavailable, err)
+	}
+	return page, nil
 }
 
 // fact reads a stored key. A schema from the future is an error, whatever it

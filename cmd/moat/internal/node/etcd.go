@@ -50,11 +50,19 @@ func openStore(ctx context.Context, c config.Config, log *slog.Logger) (*store, 
 
 func etcdDir(c config.Config) string { return filepath.Join(c.DataDir, "etcd") }
 
-// dialTimeout bounds the first contact with an external etcd.
-const dialTimeout = 5 * time.Second
+const (
+	// dialTimeout bounds the first contact with an external etcd.
+	dialTimeout = 5 * time.Second
+	// pingAfter is after which time without a word a member is asked whether it is
+	// there, and pingPatience how long it has to say so: who does not is given up, and
+	// watches go on elsewhere, or when it is back. gRPC allows no less than 10 s.
+	pingAfter    = 10 * time.Second
+	pingPatience = 3 * time.Second
+)
 
 func dialStore(ctx context.Context, c config.Etcd) (*store, error) {
-	cfg := clientv3.Config{Endpoints: c.Endpoints, DialTimeout: dialTimeout, Username: c.Username, Logger: zap.NewNop()}
+	cfg := clientv3.Config{Endpoints: c.Endpoints, DialTimeout: dialTimeout, DialKeepAliveTime: pingAfter, DialKeepAliveTimeout: pingPatience,
+		Username: c.Username, Logger: zap.NewNop()}
 	var err error
 	if cfg.TLS, err = etcdTLS(c); err != nil {
 		return nil, err
@@ -197,6 +205,8 @@ func refuseForeignStore(ctx context.Context, c *clientv3.Client, prefix string) 
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, etcdPatience)
+	defer cancel()
 	key := prefix + "machine"
 	res, err := c.Get(ctx, key)
 	if err != nil {

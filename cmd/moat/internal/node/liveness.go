@@ -199,7 +199,9 @@ func hearLiveness(ctx context.Context, c *clientv3.Client, prefix string, t *top
 func hearOnce(ctx context.Context, c *clientv3.Client, prefix string, t *topology.Topology) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	now, err := c.Get(ctx, prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	asked, cancelAsk := context.WithTimeout(ctx, etcdPatience)
+	defer cancelAsk()
+	now, err := c.Get(asked, prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly())
 	if err != nil {
 		return err
 	}
@@ -213,7 +215,7 @@ func hearOnce(ctx context.Context, c *clientv3.Client, prefix string, t *topolog
 			overlay(t, strings.TrimPrefix(key, prefix), false)
 		}
 	}()
-	for res := range c.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(now.Header.Revision+1)) {
+	for res := range c.Watch(clientv3.WithRequireLeader(ctx), prefix, clientv3.WithPrefix(), clientv3.WithRev(now.Header.Revision+1)) {
 		if err := res.Err(); err != nil {
 			return err
 		}

@@ -36,6 +36,8 @@ func (s *store) alarmed(ctx context.Context) error {
 	if s.usage != nil {
 		return s.room()
 	}
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
 	res, err := s.client.AlarmList(ctx)
 	if err != nil {
 		return fmt.Errorf("ask etcd at %s for alarms: %w: %w", s.where, ipam.ErrUnavailable, err)

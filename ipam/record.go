@@ -26,6 +26,7 @@ type Record struct {
 	State    AttachmentState `json:"state"`
 	Owner    string          `json:"owner"`    // agent instance
 	Deadline time.Time       `json:"deadline"` // of the owner while Adding
+	At       time.Time       `json:"at,omitzero"`
 
 	Tenant       string `json:"tenant"`
 	Generation   string `json:"generation"`

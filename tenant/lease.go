@@ -150,6 +150,7 @@ func (m *Manager) plan(ctx context.Context, n *network, s ipam.Subnet, r AttachR
 	deadline, _ := ctx.Deadline()
 	rec := ipam.Record{
 		Attachment: r.Attachment, Owner: m.opt.Instance, Deadline: deadline.Add(cleanup).UTC().Round(time.Millisecond),
+		At:     time.Now().UTC().Round(time.Millisecond),
 		Tenant: n.record.Name, Generation: n.record.Generation,
 		PodNamespace: r.Pod.Namespace, PodName: r.Pod.Name, PodUID: r.Pod.UID,
 		Sticky: r.Sticky, Gateway: r.Gateway,

@@ -11,6 +11,12 @@ import (
 	"github.com/moatnet/moat/ipam"
 )
 
+// What a Ledger does where its Options say nothing.
+const (
+	DefaultCoolDown = 30 * time.Second
+	DefaultPorts    = 999
+)
+
 // Options of a Ledger; the zero value is what an installation uses.
 type Options struct {
 	// AddressCoolDown is how long an address that was given back is passed over
@@ -42,9 +48,9 @@ type Ledger struct {
 
 // New returns a Ledger over kv.
 func New(kv KV, opt Options) *Ledger {
-	orDefault(&opt.AddressCoolDown, 30*time.Second)
+	orDefault(&opt.AddressCoolDown, DefaultCoolDown)
 	orDefault(&opt.SlotCoolDown, 5*time.Minute)
-	orDefault(&opt.Ports, 999)
+	orDefault(&opt.Ports, DefaultPorts)
 	orDefault(&opt.Timeout, 3*time.Second)
 	if opt.Now == nil {
 		opt.Now = time.Now

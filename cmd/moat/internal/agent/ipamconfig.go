@@ -15,8 +15,8 @@ import (
 	"github.com/moatnet/moat/ipam/pool"
 )
 
-// defaultCoolDown is how long an address of a pool rests before it is leased again.
-const defaultCoolDown = 60 * time.Second
+// DefaultCoolDown is how long an address of a pool rests before it is leased again.
+const DefaultCoolDown = 60 * time.Second
 
 // ipamConfig is the section "ipam" of a network configuration whose main plugin
 // has moat-ipam make its addresses. What host-local knows is spelled as there.
@@ -142,7 +142,7 @@ func sets(ranges [][]pool.Range) ([]ipam.Set, error) {
 
 func (c ipamConfig) coolDown() (time.Duration, error) {
 	if c.CoolDown == nil {
-		return defaultCoolDown, nil
+		return DefaultCoolDown, nil
 	}
 	d, err := time.ParseDuration(*c.CoolDown)
 	if err != nil || d < 0 {

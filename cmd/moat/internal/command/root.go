@@ -28,9 +28,10 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	e := &env{flags: config.AddFlags(root.PersistentFlags()), stderr: stderr}
 	root.AddCommand(e.daemons()...)
-	root.AddCommand(e.cni(), e.status(), e.tenant(), e.user(), e.provider(), e.topology(), e.down(), version())
+	root.AddCommand(e.cni(), e.status(), e.tenant(), e.user(), e.provider(), e.topology(), e.ip(), e.down(), version())
 	plainly(root)
-	return root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	return e.withStatus(cmd, err)
 }
 
 // env is what every command needs.

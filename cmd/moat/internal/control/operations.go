@@ -10,6 +10,8 @@ import (
 
 // Operations is what an operator can ask for.
 type Operations interface {
+	AddressOperations
+
 	// Status says what can be served. An unready daemon answers, too.
 	Status(ctx context.Context) (Status, error)
 	Tenants(ctx context.Context) ([]Tenant, error)

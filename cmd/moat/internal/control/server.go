@@ -50,10 +50,11 @@ func handler(ops Operations) http.Handler {
 	mux.HandleFunc("DELETE /{$}", reply(func(r *http.Request) (any, error) {
 		return nil, ops.TakeDown(r.Context(), forced(r))
 	}))
+	handleAddresses(mux, ops)
 	return mux
 }
 
-func forced(r *http.Request) bool { return r.URL.Query().Get("force") == "true" }
+func forced(r *http.Request) bool { return is(r, forceParam) }
 
 type failure struct {
 	Error string `json:"error"`

@@ -32,6 +32,7 @@ const etcdPatience = 10 * time.Second
 type daemon struct {
 	*base
 	operations
+	addresses
 	sdn      *sdnPart
 	engine   *dataplane.Engine
 	agent    *agent.Agent

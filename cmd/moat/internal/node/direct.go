@@ -26,12 +26,13 @@ func Direct(ctx context.Context, c config.Config, log *slog.Logger, f func(contr
 	if err != nil {
 		return err
 	}
-	return f(direct{operations{m, api}, b})
+	return f(direct{operations{m, api}, b.newAddresses(m, api, false), b})
 }
 
 // direct is the operations without a daemon.
 type direct struct {
 	operations
+	addresses
 	*base
 }
 

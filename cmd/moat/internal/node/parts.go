@@ -88,7 +88,7 @@ func Agent(ctx context.Context, c config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	d := &agentDaemon{direct: direct{operations{m, api}, b}}
+	d := &agentDaemon{direct: direct{operations{m, api}, b.newAddresses(m, api, true), b}}
 	t := newTasks(log)
 	t.start(partControl, func(ctx context.Context) error { return control.Serve(ctx, at.control, d) })
 	defer t.stopAll(partAgent, partCluster, partHoldings, partOrphans, partManager, partControl)

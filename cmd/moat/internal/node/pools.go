@@ -21,10 +21,14 @@ const (
 	partOrphans  = "orphans"
 )
 
+func (b *base) newPools() *ledger.Pools {
+	return ledger.NewPools(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.PoolOptions{})
+}
+
 // newAgent makes the agent with the pools of the IPAM plugin, and what looks
 // after what pods hold that are gone.
 func (b *base) newAgent(m *tenant.Manager, ports holdings.Ports) (*agent.Agent, *sweepers, error) {
-	pools := ledger.NewPools(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.PoolOptions{})
+	pools := b.newPools()
 	o, cluster, err := b.agentOptions()
 	if err != nil {
 		return nil, nil, err

@@ -65,7 +65,7 @@ func Up(ctx context.Context, c config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	d := &daemon{base: b, operations: operations{manager, api}, sdn: part, engine: eng, agent: a, sweepers: sweepers, at: at,
+	d := &daemon{base: b, operations: operations{manager, api}, addresses: b.newAddresses(manager, api, true), sdn: part, engine: eng, agent: a, sweepers: sweepers, at: at,
 		tasks: newTasks(log), downs: make(chan chan<- error), ending: make(chan struct{})}
 	if err := d.owns(ctx); err != nil {
 		return err

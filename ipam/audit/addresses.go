@@ -48,11 +48,20 @@ func (c *comparison) named(h ipam.Held) bool {
 	return slices.ContainsFunc(c.byPlace[place{h.Scope, h.Address}], func(k claim) bool { return k.by == h.By })
 }
 
-// held looks from the addresses to the records. An address whose holder cannot be
-// read is among the unreadable.
+// opaque says that an address is held by what cannot be read: it is among the
+// unreadable, and may well be right.
+func (c *comparison) opaque(h ipam.Held) bool {
+	read := c.readable[h.By]
+	if h.By.Kind == ipam.ReservationRef {
+		read = c.named(h)
+	}
+	return h.By == (ipam.Ref{}) || h.Record != 0 && !read
+}
+
+// held looks from the addresses to the records.
 func (c *comparison) held() {
 	for _, h := range c.Held {
-		if h.By == (ipam.Ref{}) || c.named(h) {
+		if c.opaque(h) || c.named(h) {
 			continue
 		}
 		p := place{h.Scope, h.Address}
@@ -91,6 +100,9 @@ func (c *comparison) records() {
 			f.Hint = "delete the pod that came later: " + names(all)
 		case held && h.By == k.by:
 			continue
+		case held && c.opaque(h):
+			f.Kind, f.Remedy, f.Hint = AddressOfAnother, ByHand, "see what cannot be read"
+			f.What = fmt.Sprintf("%s names address %s, which is held by what cannot be read", k, k.place)
 		case held && h.By.Kind == ipam.ReservationRef && c.named(h):
 			f.Kind, f.Remedy = AddressOfAnother, ByHand
 			f.What = fmt.Sprintf("%s names address %s, which is held by a reservation", k, k.place)

@@ -36,6 +36,7 @@ type comparison struct {
 	byPlace  map[place][]claim
 	at       map[place]ipam.Held
 	reserved map[place]bool
+	readable map[ipam.Ref]bool // attachments and holdings
 	ofPort   map[string]ipam.Record
 	bridges  map[string]string // tenants, by ID
 	found    []Finding
@@ -43,14 +44,18 @@ type comparison struct {
 
 func newComparison(s ipam.Snapshot, f Facts) *comparison {
 	c := &comparison{Snapshot: s, facts: f, byPlace: map[place][]claim{}, at: map[place]ipam.Held{},
-		reserved: map[place]bool{}, ofPort: map[string]ipam.Record{}, bridges: map[string]string{}}
+		reserved: map[place]bool{}, readable: map[ipam.Ref]bool{}, ofPort: map[string]ipam.Record{}, bridges: map[string]string{}}
 	for _, r := range s.Attachments {
 		c.ofPort[r.Port] = r
-		c.claim(claim{place: place{ofTenant(r.Tenant), r.Address}, by: ipam.Ref{Kind: ipam.AttachmentRef, Attachment: r.Attachment}, revision: r.Revision})
+		by := ipam.Ref{Kind: ipam.AttachmentRef, Attachment: r.Attachment}
+		c.readable[by] = true
+		c.claim(claim{place: place{ofTenant(r.Tenant), r.Address}, by: by, revision: r.Revision})
 	}
 	for _, h := range s.Holdings {
+		by := ipam.Ref{Kind: ipam.HoldingRef, Attachment: h.Attachment}
+		c.readable[by] = true
 		for _, l := range h.Leases {
-			c.claim(claim{place: place{ofPool(h.Pool), l.Address.Addr()}, by: ipam.Ref{Kind: ipam.HoldingRef, Attachment: h.Attachment}, revision: h.Revision})
+			c.claim(claim{place: place{ofPool(h.Pool), l.Address.Addr()}, by: by, revision: h.Revision})
 		}
 	}
 	for _, h := range s.Held {

@@ -120,9 +120,14 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 			s.Held = append(s.Held[:3:3], s.Held[4:]...)
 		},
 			AddressOfAnother, ByHand, "which is held by a reservation"},
-		"what nobody can read":              {func(s *state) { s.Unreadable = []ipam.Unreadable{{Key: "k", Reason: "no JSON"}} }, UnreadableRecord, DropIt, "key k: no JSON"},
-		"a reservation that nobody ended":   {func(s *state) { s.Reservations[0].Until = now.Add(-2 * time.Minute) }, ExpiredReservation, EndThem, "ended at 2026-11-21T11:58:00Z"},
-		"a slot that nobody names":          {func(s *state) { s.Slots[0].Number = 8; s.Tenants[0].Subnets[0].Slot = -1 }, SlotWithoutTenant, ByHand, "slot 8 of pool subnet"},
+		"what nobody can read":            {func(s *state) { s.Unreadable = []ipam.Unreadable{{Key: "k", Reason: "no JSON"}} }, UnreadableRecord, DropIt, "key k: no JSON"},
+		"a reservation that nobody ended": {func(s *state) { s.Reservations[0].Until = now.Add(-2 * time.Minute) }, ExpiredReservation, EndThem, "ended at 2026-11-21T11:58:00Z"},
+		"what who has it cannot read": {func(s *state) {
+			s.Unreadable = []ipam.Unreadable{{Key: "attachments/n2/moat/c2/eth0", Reason: "no JSON"}}
+			s.Attachments = append(s.Attachments[:1:1], s.Attachments[2:]...)
+			delete(s.Ports, "p2")
+		}, UnreadableRecord, DropIt, "key attachments/n2/moat/c2/eth0: no JSON"},
+		"a slot that nobody names":          {func(s *state) { s.Slots[0].Number = 8; s.Tenants[0].Subnets[0].Slot = ipam.NoSlot }, SlotWithoutTenant, ByHand, "slot 8 of pool subnet"},
 		"a tenant without a slot":           {func(s *state) { s.Slots = s.Slots[1:] }, TenantWithoutSlot, ByHand, "slot 5 of pool subnet, which nobody has"},
 		"a slot of another generation":      {func(s *state) { s.Slots[1].Generation = "old" }, TenantWithoutSlot, ByHand, "slot 3 of pool transit"},
 		"a reservation of no tenant":        {func(s *state) { s.Reservations[0].Scope.Name = "gone"; s.Held[3].Scope.Name = "gone" }, NoTenant, ByHand, "reserved in tenant gone"},
@@ -164,6 +169,7 @@ func TestWhatIsSoundIsNoFinding(t *testing.T) {
 	for name, change := range map[string]func(s *state){
 		"all is well":                   func(*state) {},
 		"nothing was looked at":         func(s *state) { s.Ports, s.Node = nil, nil },
+		"a tenant of another pool":      func(s *state) { s.Tenants[0].Pool, s.Slots[0].Pool = "gold", "pool/gold" },
 		"a port of an API's client":     func(s *state) { s.Ports["x"] = Port{ID: "x", Device: "b", Host: "h", Interface: "tap1", Active: true} },
 		"a port of no tenant's bridge":  func(s *state) { s.Ports["x"] = Port{ID: "x", Device: "other", Host: "h", Pod: true} },
 		"another node's interfaces":     func(s *state) { s.Node.Name = "n3"; s.Node.Ends = nil; s.Node.Pods = nil },
@@ -181,6 +187,15 @@ func TestWhatIsSoundIsNoFinding(t *testing.T) {
 			require.Empty(t, s.compare())
 		})
 	}
+}
+
+// What cannot be read may be the record of a port that nobody seems to have.
+func TestWhatCannotBeReadKeepsPorts(t *testing.T) {
+	s := sound()
+	s.Ports["p9"] = Port{ID: "p9", Device: "b", Host: "h", Interface: "moatp9", Pod: true}
+	require.Equal(t, DropPort, s.compare()[0].Remedy)
+	s.Unreadable = []ipam.Unreadable{{Key: "k"}}
+	require.Equal(t, ByHand, s.compare()[0].Remedy)
 }
 
 func TestWhatChangedBetweenTwoLooksIsNoFinding(t *testing.T) {
@@ -232,4 +247,8 @@ func TestUtilisation(t *testing.T) {
 	s.Tenants[0].Subnets[0].Prefix = prefix("10.128.0.0/29")
 	red = Utilisation(s.Snapshot, Rest{Ports: 999}, now)[0]
 	require.Equal(t, 5, *red.Total, "network, gateway and broadcast are nobody's")
+	s.Tenants[0].Subnets[0].Gateway = addr("10.128.0.6")
+	s.Tenants[0].Subnets[0].Exclude = []netip.Prefix{prefix("10.128.0.4/31")}
+	red = Utilisation(s.Snapshot, Rest{Ports: 999}, now)[0]
+	require.Equal(t, 3, *red.Total, "what is excluded is not leased")
 }

@@ -60,7 +60,10 @@ func (c *comparison) stray(p Port) {
 	f := Finding{Kind: PortWithoutOwner, Scope: ofTenant(tenant), Port: p.ID, Remedy: DropPort,
 		What: fmt.Sprintf("port %s on bridge %s of tenant %s, bound to %s of host %s, is of no attachment", p.ID, p.Device, tenant, p.Interface, p.Host),
 		Hint: "moat ip audit --repair deletes the port"}
-	if p.Active { // a pod may still use an address that the store forgot
+	switch {
+	case len(c.Unreadable) > 0:
+		f.Remedy, f.Hint = ByHand, "its record may be among those that cannot be read: see to them first"
+	case p.Active: // a pod may still use an address that the store forgot
 		f.Remedy, f.Hint = ByHand, "a pod uses it, whose record is lost: delete the pod on host "+p.Host+", then the port"
 	}
 	c.add(f)

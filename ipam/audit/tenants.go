@@ -6,10 +6,12 @@ import (
 	"github.com/moatnet/moat/ipam"
 )
 
-// The pools of slots, as a snapshot names them.
+// The pools of slots, as a snapshot names them: of the supernet, of the transit pool,
+// and of other pools with their names behind.
 const (
 	subnetPool  = "subnet"
 	transitPool = "transit"
+	namedPool   = "pool/"
 )
 
 // slot is one slot of a pool.
@@ -20,10 +22,14 @@ type slot struct {
 
 // slotsOf are those that a tenant's record names.
 func slotsOf(t ipam.Tenant) []slot {
+	pool := subnetPool
+	if t.Pool != "" && t.Pool != ipam.DefaultPool {
+		pool = namedPool + t.Pool
+	}
 	slots := []slot{{transitPool, t.TransitSlot}}
 	for _, s := range t.Subnets {
-		if s.Slot >= 0 { // else it is of no pool
-			slots = append(slots, slot{subnetPool, s.Slot})
+		if s.Slot != ipam.NoSlot {
+			slots = append(slots, slot{pool, s.Slot})
 		}
 	}
 	return slots

@@ -34,9 +34,11 @@ type Rest struct {
 // Utilisation tells tenants' subnets, by tenant and order, and then pools by name.
 func Utilisation(s ipam.Snapshot, rest Rest, now time.Time) []Usage {
 	t := tally{}
+	var total []int // of tenants' subnets, which come first
 	for _, tenant := range s.Tenants {
 		for _, sub := range tenant.Subnets {
 			t.add(ofTenant(tenant.Name), sub.Prefix)
+			total = append(total, min(usable(sub), rest.Ports))
 		}
 	}
 	for _, pool := range pools(s) {
@@ -62,10 +64,8 @@ func Utilisation(s ipam.Snapshot, rest Rest, now time.Time) []Usage {
 	for i, u := range t.all {
 		list[i] = *u
 	}
-	for i := range list {
-		if list[i].Subnet.IsValid() {
-			list[i].fill(min(usable(list[i].Subnet), rest.Ports))
-		}
+	for i, n := range total {
+		list[i].fill(n)
 	}
 	return list
 }
@@ -107,9 +107,19 @@ func pools(s ipam.Snapshot) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// usable is how many addresses of a subnet can be leased: not the network's, the
-// gateway and the broadcast address.
-func usable(subnet netip.Prefix) int { return 1<<(32-subnet.Bits()) - 3 }
+// usable is how many addresses of a subnet are leased to who asks for none: not the
+// network's, the gateway, the broadcast address and what the configuration takes out.
+func usable(s ipam.Subnet) (n int) {
+	out := slices.Concat(s.Exclude, s.Reserved)
+	last := 1<<(32-s.Prefix.Bits()) - 1
+	for place := 1; place < last; place++ {
+		a := ipam.Nth(s.Prefix, place)
+		if a != s.Router() && !slices.ContainsFunc(out, func(p netip.Prefix) bool { return p.Contains(a) }) {
+			n++
+		}
+	}
+	return n
+}
 
 func (u *Usage) fill(total int) {
 	free := max(0, total-u.Used-u.Reserved)

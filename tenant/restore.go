@@ -38,7 +38,7 @@ func (m *Manager) Restore(ctx context.Context, rec ipam.Record, netns *os.File) 
 }
 
 func (m *Manager) restore(ctx context.Context, rec ipam.Record, netns *os.File) error {
-	if err := m.keep.port(ctx, "pod", bound(rec)); err != nil {
+	if err := m.keep.port(ctx, "pod", m.bound(rec)); err != nil {
 		return err
 	}
 	if netns != nil {

@@ -57,8 +57,8 @@ func (d *daemon) Audit(_ context.Context, r control.AuditRequest) (control.Audit
 
 var red = ipam.Scope{Kind: ipam.TenantScope, Name: "red"}
 
-// run carries out a command line that asks d; nil: no daemon runs.
-func run(t *testing.T, d *daemon, args ...string) (out, complaint string, err error) {
+// ask carries out a command line that asks d; nil: no daemon runs.
+func ask(t *testing.T, d *daemon, args ...string) (out, complaint string, err error) {
 	dir, err := os.MkdirTemp("", "m")
 	require.NoError(t, err)
 	defer os.RemoveAll(dir)
@@ -89,7 +89,7 @@ func TestWrongCommandsAboutAddressesSayWhatIsRight(t *testing.T) {
 		"no arguments were given; the command is: moat ip show ADDRESS": {"show"},
 		"not found: nobody holds it, and it is not reserved":            {"show", "10.1.1.1"},
 	} {
-		_, _, err := run(t, &daemon{}, append([]string{"ip"}, args...)...)
+		_, _, err := ask(t, &daemon{}, append([]string{"ip"}, args...)...)
 		require.ErrorContains(t, err, says)
 	}
 }
@@ -99,24 +99,24 @@ func TestAddressesAreAskedForAsTheFlagsSay(t *testing.T) {
 	d := &daemon{list: []audit.Address{{Scope: red, Address: netip.MustParseAddr("10.128.0.2"), State: audit.Attached, Attachment: &a,
 		Namespace: "red", Pod: "web", MAC: "0a:58:0a:80:00:02", Port: "p", Interface: "moatp", Since: time.Unix(0, 0),
 		Reservation: &audit.Reservation{For: "red/web", Sticky: true, Since: time.Unix(0, 0)}}}}
-	out, _, err := run(t, d, "ip", "list", "--tenant", "red", "--node", "n1")
+	out, _, err := ask(t, d, "ip", "list", "--tenant", "red", "--node", "n1")
 	require.NoError(t, err)
 	require.Equal(t, control.AddressQuery{Scope: red, Node: "n1"}, d.asked)
 	require.Regexp(t, `tenant red +10.128.0.2 +attached +red/web +n1 +eth0 +1970-01-01T00:00:00Z +sticky`, out)
 
-	out, _, err = run(t, d, "ip", "show", "10.128.0.2")
+	out, _, err = ask(t, d, "ip", "show", "10.128.0.2")
 	require.NoError(t, err)
 	require.Equal(t, control.AddressQuery{Address: netip.MustParseAddr("10.128.0.2")}, d.asked)
 	for _, line := range []string{"MAC +0a:58:0a:80:00:02", "container +c1", "host interface +moatp", "sticky +yes", "kept +red/web"} {
 		require.Regexp(t, line, out)
 	}
-	out, _, err = run(t, d, "ip", "list", "-o", "json")
+	out, _, err = ask(t, d, "ip", "list", "-o", "json")
 	require.NoError(t, err)
 	var list []audit.Address
 	require.NoError(t, json.Unmarshal([]byte(out), &list))
 	require.Equal(t, a, *list[0].Attachment)
 
-	out, _, err = run(t, d, "ip", "usage")
+	out, _, err = ask(t, d, "ip", "usage")
 	require.NoError(t, err)
 	require.Regexp(t, `tenant red +10.128.0.0/22 +1 +0 +0 +998 +999 +0.1\n`, out)
 	require.Regexp(t, `pool lan +- +7 +0 +0 +- +- +-\n`, out)
@@ -125,20 +125,20 @@ func TestAddressesAreAskedForAsTheFlagsSay(t *testing.T) {
 func TestReservingAndReleasing(t *testing.T) {
 	d := &daemon{}
 	address := netip.MustParseAddr("10.128.0.9")
-	out, _, err := run(t, d, "ip", "reserve", "10.128.0.9", "--tenant", "red", "--for", "red/web", "--note", "the printer's; 50 % & more", "--until", "24h")
+	out, _, err := ask(t, d, "ip", "reserve", "10.128.0.9", "--tenant", "red", "--for", "red/web", "--note", "the printer's; 50 % & more", "--until", "24h")
 	require.NoError(t, err)
 	require.Equal(t, control.ReserveRequest{Scope: red, Address: address, For: "red/web", Note: "the printer's; 50 % & more", During: 24 * time.Hour}, d.asked)
 	require.Equal(t, "10.128.0.9 of tenant red is reserved for red/web (the printer's; 50 % & more)\n", out)
 
 	a := ipam.Attachment{Node: "n1", Network: "moat", ContainerID: "c1", IfName: "eth0"}
 	d.released = control.Released{Scope: red, Address: address, Holder: &a}
-	out, _, err = run(t, d, "ip", "release", "10.128.0.9", "--pool", "lan", "--force")
+	out, _, err = ask(t, d, "ip", "release", "10.128.0.9", "--pool", "lan", "--force")
 	require.NoError(t, err)
 	require.Equal(t, control.ReleaseRequest{Scope: ipam.Scope{Kind: ipam.PoolScope, Name: "lan"}, Address: address, Force: true}, d.asked)
 	require.Contains(t, out, "is not reserved any more; attachment moat/c1/eth0 on node n1 has it until it ends")
 
 	d.err = fmt.Errorf("release 10.128.0.9: %w: a pod has it", control.ErrInUse)
-	_, _, err = run(t, d, "ip", "release", "10.128.0.9")
+	_, _, err = ask(t, d, "ip", "release", "10.128.0.9")
 	require.ErrorIs(t, err, control.ErrInUse)
 }
 
@@ -165,7 +165,7 @@ func TestExitStatusOfAnAudit(t *testing.T) {
 		"as JSON":             {&daemon{report: control.AuditReport{Findings: []control.AuditResult{finding}}}, []string{"-o", "json"}, 1, `"kind": "attachment without port"`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, complaint, err := run(t, c.daemon, append([]string{"ip", "audit"}, c.args...)...)
+			out, complaint, err := ask(t, c.daemon, append([]string{"ip", "audit"}, c.args...)...)
 			status := 0
 			var exit interface{ ExitCode() int }
 			if errors.As(err, &exit) {
@@ -179,7 +179,7 @@ func TestExitStatusOfAnAudit(t *testing.T) {
 		})
 	}
 	d := &daemon{}
-	_, _, err := run(t, d, "ip", "audit", "--repair", "--drop-unreadable")
+	_, _, err := ask(t, d, "ip", "audit", "--repair", "--drop-unreadable")
 	require.NoError(t, err)
 	require.Equal(t, control.AuditRequest{Node: true, Repair: true, DropUnreadable: true}, d.asked)
 }

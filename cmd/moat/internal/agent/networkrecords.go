@@ -75,7 +75,8 @@ func readRecord(file string) (*networkRecord, error) {
 		err = json.Unmarshal(b, rec)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("record of a pod's networks %s: %w", file, err)
+		return nil, &cniconf.Error{Code: cniconf.CodeIO, Msg: fmt.Sprintf("record of a pod's networks %s: %v", file, err),
+			Details: "repair or remove this file; what it named then has to be undone by hand"}
 	}
 	return rec, nil
 }
@@ -107,7 +108,8 @@ func (s *networkRecords) write(rec networkRecord) error {
 		err = s.place(s.folder(rec.Attachment), b)
 	}
 	if err != nil {
-		return fmt.Errorf("record a pod's networks: %w", err)
+		return &cniconf.Error{Code: cniconf.CodeIO, Msg: fmt.Sprintf("record a pod's networks: %v", err),
+			Details: "the data directory must have room and be writable"}
 	}
 	return nil
 }

@@ -452,6 +452,7 @@ func TestAnUnreadableRecordIsSaid(t *testing.T) {
 	for _, command := range []string{cniconf.Add, cniconf.Del, cniconf.Check} {
 		reply := s.call(command, nil)
 		require.NotNil(t, reply.Failure, command)
-		require.Contains(t, reply.Failure.Msg, records[0], fmt.Sprint(reply.Failure))
+		require.EqualValues(t, 5, reply.Failure.Code, fmt.Sprint(reply.Failure))
+		require.Contains(t, reply.Failure.Msg, records[0])
 	}
 }

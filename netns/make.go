@@ -26,6 +26,10 @@ type Veth struct {
 	Addresses       []netip.Prefix   // of the pod's end
 	Gateway         netip.Addr       // the default route's; not valid: no routes
 	Routes          []netip.Prefix   // further destinations by way of Gateway
+
+	// Ready, if set, is called before the addresses are announced: it returns when
+	// the bridge lets the pod's frames in, or has waited long enough for that.
+	Ready func(context.Context)
 }
 
 // Made is what the kernel made.

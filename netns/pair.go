@@ -110,6 +110,9 @@ func (p *Pair) setUp(ctx context.Context, v Veth) error {
 			return fmt.Errorf("wait for carrier of %s: %w", v.HostName, err)
 		}
 	}
+	if v.Ready != nil {
+		v.Ready(ctx)
+	}
 	return p.w.crier.announce(v, p.made)
 }
 

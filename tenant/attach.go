@@ -122,9 +122,10 @@ func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record,
 		made, err = finish(ctx, w)
 		return op("make the veth pair", err)
 	}
-	steps := both
-	if w.HostNS == "" {
-		steps = oneByOne
+	steps := oneByOne
+	if w.HostNS != "" {
+		steps = both
+		w.Ready = func(ctx context.Context) { m.mayBeActive(ctx, port) }
 	}
 	var err error
 	if have.port {

@@ -71,6 +71,11 @@ type PodWire struct {
 	Addresses       []netip.Prefix
 	Gateway         netip.Addr
 	Routes          []netip.Prefix // by way of Gateway, the default route among them
+
+	// Ready, if set, is called by Make and Finish before the pod's addresses are
+	// announced: it returns when the bridge lets the pod's frames in, or has
+	// waited long enough for that.
+	Ready func(context.Context)
 }
 
 // PodMade is what the kernel says of a pair that was made.

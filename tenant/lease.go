@@ -188,6 +188,10 @@ func (m *Manager) senders(rec ipam.Record) []sdn.Sender {
 	if m.opt.AnySender || !rec.Address.IsValid() {
 		return nil
 	}
+	return ownSenders(rec)
+}
+
+func ownSenders(rec ipam.Record) []sdn.Sender {
 	return []sdn.Sender{{MAC: rec.PodMAC, Addrs: []netip.Addr{rec.Address}}}
 }
 

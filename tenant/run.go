@@ -29,6 +29,9 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.running.Store(true)
 	defer m.running.Store(false)
 	m.sweepAndLog(ctx)
+	if err := m.Secure(ctx); err != nil && ctx.Err() == nil {
+		m.log.Warn("set who may send into the ports of pods", "error", err)
+	}
 	confirm, finish, sweep := time.NewTicker(confirmEvery), time.NewTicker(finishEvery), time.NewTicker(sweepEvery)
 	defer confirm.Stop()
 	defer finish.Stop()

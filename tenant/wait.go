@@ -54,6 +54,16 @@ func (m *Manager) active(ctx context.Context, port sdn.PortID) error {
 	}
 }
 
+// mayBeActive waits for an active port, for a little while: before that the
+// bridge lets nothing in from a pod.
+func (m *Manager) mayBeActive(ctx context.Context, port sdn.PortID) {
+	ctx, cancel := context.WithTimeout(ctx, firstLook)
+	defer cancel()
+	if err := m.opt.Engine.WaitActive(ctx, port); err != nil {
+		m.log.Debug("a pod's addresses are announced before its port is active", "port", port, "error", err)
+	}
+}
+
 // because tells what failed in the kernel as its port was deleted, with its
 // bridge or alone, from what failed for another cause.
 func (m *Manager) because(ctx context.Context, port sdn.PortID, err error) error {

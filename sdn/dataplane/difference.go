@@ -27,6 +27,7 @@ func (j *job) difference(want plan.Link, cur rtnl.Link) (rtnl.LinkChange, error)
 	differ(&c.Up, cur.Up, want.Up)
 	differ(&c.NoARP, cur.NoARP, want.NoARP)
 	differ(&c.AnswerARP, cur.AnswerARP, want.AnswerARP)
+	differ(&c.Unlearned, cur.Unlearned, want.Kind == plan.BridgeLink)
 	master := 0
 	if want.Master != "" {
 		b, ok := j.space.seen.links[want.Master]

@@ -27,11 +27,18 @@ func (j *job) few(ports map[sdn.PortID]bool) error {
 	for _, l := range j.want.Links {
 		names[l.Name] = l.Port
 	}
-	for name, id := range j.space.wanted { // what played a port before, and does no more
+	var over []string // what played a port before, and does no more
+	for name, id := range j.space.wanted {
 		if _, still := names[name]; id != "" && ports[id] && !still && !j.leaving(name, id) {
-			if err := j.dismiss(name); err != nil {
-				return err
-			}
+			over = append(over, name)
+		}
+	}
+	if err := j.moveMembers(over); err != nil {
+		return err
+	}
+	for _, name := range over {
+		if err := j.dismiss(name); err != nil {
+			return err
 		}
 	}
 	for name := range names {

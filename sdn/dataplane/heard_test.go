@@ -14,7 +14,7 @@ func TestWhatIsRemovedAfterAPassThatNobodyHeardComesBack(t *testing.T) {
 	e := l.engine(l.config)
 	_, err := e.Pass(t.Context()) // nobody hears what it announces
 	require.NoError(t, err)
-	require.Equal(t, 2, l.tables(red))
+	require.Equal(t, 3, l.tables(red))
 	l.start(e)
 	l.within(red, func() error {
 		c, err := nftables.New()
@@ -24,5 +24,5 @@ func TestWhatIsRemovedAfterAPassThatNobodyHeardComesBack(t *testing.T) {
 		c.FlushRuleset()
 		return c.Flush()
 	})
-	require.Eventually(t, func() bool { return l.tables(red) == 2 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return l.tables(red) == 3 }, 5*time.Second, 10*time.Millisecond)
 }

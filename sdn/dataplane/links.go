@@ -242,6 +242,7 @@ func applied(l rtnl.Link, c rtnl.LinkChange) rtnl.Link {
 		l.AnswerARP = false
 	}
 	set(&l.AnswerARP, c.AnswerARP)
+	set(&l.Unlearned, c.Unlearned)
 	return l
 }
 

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moatnet/moat/sdn"
-	"github.com/moatnet/moat/sdn/nft"
 	"github.com/moatnet/moat/sdn/plan"
 )
 
@@ -127,8 +126,9 @@ func (j *job) run(observe bool) error {
 		}
 	}
 	j.space.settle(j.want.Links)
+	j.space.members = members(j.want.Links)
 	j.confirm(nil)
-	j.space.plain = !j.space.fixed && !slices.ContainsFunc(j.want.Tables, func(t nft.Table) bool { return t.Family == nft.Bridge })
+	j.space.plain = !j.space.fixed && !slices.ContainsFunc(j.want.Tables, j.namesPorts)
 	return j.dhcp()
 }
 
@@ -254,6 +254,7 @@ func (j *job) sysctls() error {
 }
 
 func (j *job) tables() error {
+	j.recallMembers()
 	n, err := j.committing(j.space, func() (int, error) {
 		return j.space.open.SetTables(j.ctx, j.space.seen.tables, j.want.Tables)
 	})

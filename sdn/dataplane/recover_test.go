@@ -200,7 +200,7 @@ func TestWhatAForeignHandRemovesComesBack(t *testing.T) {
 			c.FlushRuleset()
 			return c.Flush()
 		})
-		require.Eventually(t, func() bool { return l.tables(red) == 2 }, 5*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return l.tables(red) == 3 }, 5*time.Second, 10*time.Millisecond)
 	})
 	t.Run("uplink", func(t *testing.T) {
 		require.NoError(t, l.host.Do(func(ns.NetNS) error {

@@ -36,6 +36,9 @@ type space struct {
 	bound    map[string]sdn.PortID // ports of watched bound interfaces
 	known    bool                  // an observation and the events since say which interfaces there are
 
+	members map[string]plan.Link // of bridges, as the table of senders was last written for them; guarded by apply
+	moved   bool                 // they were written since the tables were last seen or written as a whole; guarded by apply
+
 	unrealised string // what was last said of the plan; guarded by apply
 	plain      bool   // no bridge here has filters or fixed neighbours; guarded by apply
 	fixed      bool   // neighbours of Moat's may be there; guarded by apply
@@ -121,6 +124,7 @@ func (s *space) observe(ctx context.Context, keys []string, stamped func(string)
 	if p.tables, err = s.open.Tables(ctx); err != nil {
 		return err
 	}
+	s.moved = false
 	s.seen = p
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,6 +13,13 @@ const TypeFlow Type = "ipv4_addr . ipv4_addr . inet_proto . inet_service . inet_
 // TypeFragment is the type of keys that tell the fragments of one datagram.
 const TypeFragment Type = "ipv4_addr . ipv4_addr . inet_proto . inet_service"
 
+// The types of keys that tell who sends: interface, MAC, address.
+const (
+	TypeSender  Type = "ifname . ether_addr"
+	TypeSender4 Type = "ifname . ether_addr . ipv4_addr"
+	TypeSender6 Type = "ifname . ether_addr . ipv6_addr"
+)
+
 // Tuple is several fields one after the other, as one key of a set.
 type Tuple []Field
 

@@ -30,6 +30,8 @@ const (
 	IPID       Field = "ip id"
 	IP6Src     Field = "ip6 saddr"
 	IP6Dst     Field = "ip6 daddr"
+	IP6Next    Field = "ip6 nexthdr" // of the first header; before other fields of IPv6 in a rule
+	IP6Length  Field = "ip6 length"  // of what follows the header, in bytes
 
 	SrcPort  Field = "th sport"
 	DstPort  Field = "th dport"
@@ -47,7 +49,15 @@ const (
 	QuotedDstPort Field = "@th,240,16"
 	QuotedICMPID  Field = "@th,256,16"
 
+	// Neighbour discovery (RFC 4861) where nothing stands between it and the header.
+	ICMP6Type   Field = "icmpv6 type"
+	NDTarget    Field = "@th,64,128"
+	NDOption    Field = "@th,192,16" // type of the first option, and its length in units of 8 bytes
+	NDOptionMAC Field = "@th,208,48" // the link-layer address in it
+
+	ARPFormat    Field = "@nh,0,48" // types and lengths of the addresses
 	ARPOperation Field = "arp operation"
+	ARPSrcMAC    Field = "arp saddr ether"
 	ARPSrcIP     Field = "arp saddr ip"
 	ARPDstIP     Field = "arp daddr ip"
 )
@@ -67,15 +77,15 @@ func (f Field) Type() Type {
 		return TypeCTDir
 	case CTStatus:
 		return TypeCTStatus
-	case EtherSrc, EtherDst:
+	case EtherSrc, EtherDst, ARPSrcMAC, NDOptionMAC:
 		return TypeEther
 	case EtherType:
 		return TypeEtherType
 	case IPSrc, IPDst, ARPSrcIP, ARPDstIP:
 		return TypeIPv4
-	case IP6Src, IP6Dst:
+	case IP6Src, IP6Dst, NDTarget:
 		return TypeIPv6
-	case IPProto:
+	case IPProto, IP6Next:
 		return TypeProto
 	case SrcPort, DstPort:
 		return TypeService

@@ -55,6 +55,19 @@ func Uint32(n uint32) Value { return Value(binary.NativeEndian.AppendUint32(nil,
 // MAC is the value of a hardware address.
 func MAC(a net.HardwareAddr) Value { return Value(a) }
 
+// Joined is the value of a key of several parts, each of which fills whole words
+// of 4 bytes.
+func Joined(parts ...Value) Value {
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(string(p))
+		b.WriteString("\x00\x00\x00"[:words(len(p))*4-len(p)])
+	}
+	return Value(b.String())
+}
+
+func words(bytes int) int { return (bytes + 3) / 4 }
+
 // PrefixMask is the value of the mask of an address prefix.
 func PrefixMask(p netip.Prefix) Value {
 	return Value(net.CIDRMask(p.Bits(), p.Addr().Unmap().BitLen()))
@@ -100,6 +113,8 @@ func statusNames() []bitName {
 func (v Value) text(t Type) string {
 	b := []byte(v)
 	switch {
+	case strings.Contains(string(t), " . "):
+		return v.joinedText(t)
 	case t == TypeIfname:
 		return strconv.Quote(strings.TrimRight(string(v), "\x00"))
 	case t == TypeIPv4 && len(b) == 4, t == TypeIPv6 && len(b) == 16:
@@ -122,6 +137,24 @@ func (v Value) text(t Type) string {
 	}
 	return fmt.Sprintf("0x%x", b)
 }
+
+// joinedText is the text of a key of several parts.
+func (v Value) joinedText(t Type) string {
+	var parts []string
+	rest := v
+	for _, name := range strings.Split(string(t), " . ") {
+		n := sizes[Type(name)]
+		if n == 0 || len(rest) < words(n)*4 {
+			return fmt.Sprintf("0x%x", []byte(v))
+		}
+		parts = append(parts, rest[:n].text(Type(name)))
+		rest = rest[words(n)*4:]
+	}
+	return strings.Join(parts, " . ")
+}
+
+// sizes are the lengths in bytes of what keys of several parts are made of.
+var sizes = map[Type]int{TypeIfname: 16, TypeEther: 6, TypeIPv4: 4, TypeIPv6: 16, TypeProto: 1, TypeService: 2}
 
 func byteText(t Type, n byte) string {
 	var names map[byte]string

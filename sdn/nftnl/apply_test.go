@@ -72,10 +72,10 @@ func TestWhatCannotBeWrittenIsNotSent(t *testing.T) {
 			t.Chains[0].Rules[0].Statements = []nft.Statement{nft.Lookup{Key: nft.Tuple{"nonsense"}, Set: "ports"}}
 		},
 		"key that is no part of a packet": func(t *nft.Table) {
-			t.Chains[0].Rules[0].Statements = []nft.Statement{nft.Update{Key: nft.Tuple{nft.IIfName}, Set: "ports"}}
+			t.Chains[0].Rules[0].Statements = []nft.Statement{nft.Update{Key: nft.Tuple{nft.Mark}, Set: "ports"}}
 		},
 		"long key": func(t *nft.Table) {
-			t.Chains[0].Rules[0].Statements = []nft.Statement{nft.Remove{Key: slices.Repeat(nft.Tuple{nft.IPSrc}, 6), Set: "ports"}}
+			t.Chains[0].Rules[0].Statements = []nft.Statement{nft.Remove{Key: slices.Repeat(nft.Tuple{nft.IPSrc}, 17), Set: "ports"}}
 		},
 		"key":     func(t *nft.Table) { t.Sets[0].Key = "nonsense" },
 		"data":    func(t *nft.Table) { t.Sets[1].Data = "nonsense" },

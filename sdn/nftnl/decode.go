@@ -57,6 +57,7 @@ type decoder struct {
 	bits  *expr.Bitwise // applied to it
 	value map[uint32][]byte
 	table string // map that register 1 was looked up in
+	six   bool   // a statement before says that this is IPv6
 }
 
 func decodeRule(family byte, exprs [][]byte) ([]nft.Statement, error) {
@@ -113,6 +114,9 @@ func decodeAttributes(b []byte) (*netlink.AttributeDecoder, error) {
 
 func (d *decoder) emit(s nft.Statement) {
 	d.out = append(d.out, s)
+	if m, ok := s.(nft.Match); ok && m.Field == nft.IP6Next {
+		d.six = true
+	}
 	d.load, d.more, d.bits, d.table = nil, nil, nil, ""
 	clear(d.value)
 }
@@ -124,11 +128,11 @@ func (d *decoder) take(e expr.Any) bool {
 		if e.SourceRegister {
 			return d.setMark(e)
 		}
-		d.load = e
+		return d.loaded(e, e.Register)
 	case *expr.Ct:
 		d.load = e
 	case *expr.Payload:
-		return d.payload(e)
+		return d.loaded(e, e.DestRegister)
 	case *expr.Dynset:
 		return d.dynset(e)
 	case *expr.Bitwise:
@@ -167,8 +171,15 @@ func (d *decoder) take(e expr.Any) bool {
 // field is what register 1 holds.
 func (d *decoder) field() (nft.Field, bool) {
 	for _, l := range loads() {
-		if l.field == nft.IPFragment && d.bits == nil {
-			continue // an ARP operation, which is never masked
+		switch l.field {
+		case nft.IPFragment:
+			if d.bits == nil {
+				continue // an ARP operation, which is never masked
+			}
+		case nft.IPID, nft.ICMPType:
+			if d.six {
+				continue
+			}
 		}
 		if d.load != nil && reflect.DeepEqual(l.expr, d.load) {
 			return l.field, true

@@ -82,10 +82,19 @@ func loads() []fieldLoad {
 		{nft.QuotedICMPID, payload(trans, 32, 2)},
 		{nft.QuotedSrc, payload(trans, 20, 4)},
 		{nft.QuotedDst, payload(trans, 24, 4)},
+		{nft.IP6Length, payload(network, 4, 2)},
+		{nft.IP6Next, payload(network, 6, 1)},
+		{nft.ICMP6Type, payload(trans, 0, 1)},
+		{nft.NDTarget, payload(trans, 8, 16)},
+		{nft.NDOption, payload(trans, 24, 2)},
+		{nft.NDOptionMAC, payload(trans, 26, 6)},
+		{nft.ARPFormat, payload(network, 0, 6)},
+		{nft.ARPSrcMAC, payload(network, 8, 6)},
 		{nft.ARPSrcIP, payload(network, 14, 4)},
 		{nft.ARPDstIP, payload(network, 24, 4)},
-		// ARP operation and fragment offset stand at the same place; the
-		// decoder tells them apart by the table's family and what was matched.
+		// ARP operation and fragment offset stand at the same place, as do two
+		// fields of IPv4 and IPv6 each; the decoder tells them apart by what was
+		// matched.
 		{nft.ARPOperation, payload(network, 6, 2)},
 	}
 }

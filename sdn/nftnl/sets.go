@@ -27,6 +27,9 @@ func setTypes() map[nft.Type]nftables.SetDatatype {
 		nft.TypeService:   nftables.TypeInetService,
 		nft.TypeICMPType:  nftables.TypeICMPType,
 		nft.TypeMark:      nftables.TypeMark,
+		nft.TypeSender:    nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeEtherAddr),
+		nft.TypeSender4:   nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeEtherAddr, nftables.TypeIPAddr),
+		nft.TypeSender6:   nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeEtherAddr, nftables.TypeIP6Addr),
 		nft.TypeFragment:  nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService),
 		nft.TypeFlow:      nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService, nftables.TypeInetService),
 	}

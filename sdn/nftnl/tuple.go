@@ -12,48 +12,79 @@ import (
 // dynsetDelete is NFT_DYNSET_OP_DELETE of linux/netfilter/nf_tables.h.
 const dynsetDelete = 2
 
-// tupleRegisters are those that hold the fields of a tuple, 4 bytes each, one
-// after the other; every fourth has the number of one of 16 bytes.
-func tupleRegisters() []uint32 {
-	return []uint32{reg1, unix.NFT_REG32_01, unix.NFT_REG32_02, unix.NFT_REG32_03, reg2}
+// register is the number of the register that begins with a word of 4 bytes:
+// every fourth has the number of one of 16 bytes.
+func register(word uint32) uint32 {
+	if word%4 == 0 {
+		return reg1 + word/4
+	}
+	return unix.NFT_REG32_00 + word
+}
+
+// tupleWords is the room for a tuple: all registers.
+const tupleWords = 16
+
+// width is how many words a loaded field fills; 0: it cannot be part of a tuple.
+func width(load expr.Any) uint32 {
+	switch l := load.(type) {
+	case *expr.Payload:
+		return (l.Len + 3) / 4
+	case *expr.Meta:
+		if l.Key == expr.MetaKeyIIFNAME || l.Key == expr.MetaKeyOIFNAME {
+			return unix.IFNAMSIZ / 4
+		}
+	}
+	return 0
 }
 
 // loadTuple puts fields of a packet into registers one after the other.
 func loadTuple(t nft.Tuple) ([]expr.Any, error) {
-	registers := tupleRegisters()
-	if len(t) > len(registers) {
-		return nil, fmt.Errorf("key %q has too many fields", t)
-	}
 	var out []expr.Any
-	for i, f := range t {
+	var next uint32
+	for _, f := range t {
 		l, err := load(f)
 		if err != nil {
 			return nil, err
 		}
-		p, ok := l.(*expr.Payload)
-		if !ok {
+		n := width(l)
+		if n == 0 {
 			return nil, fmt.Errorf("field %q cannot be part of a key", f)
 		}
-		at := *p
-		at.DestRegister = registers[i]
-		out = append(out, &at)
+		if next+n > tupleWords {
+			return nil, fmt.Errorf("key %q has too many fields", t)
+		}
+		out = append(out, moved(l, register(next)))
+		next += n
 	}
 	return out, nil
 }
 
-// payload notes what a register was loaded from.
-func (d *decoder) payload(p *expr.Payload) bool {
-	registers := tupleRegisters()
-	if p.DestRegister == reg1 {
-		d.load, d.more = p, nil
+// moved is a load into another register.
+func moved(load expr.Any, to uint32) expr.Any {
+	if m, ok := load.(*expr.Meta); ok {
+		at := *m
+		at.Register = to
+		return &at
+	}
+	at := *load.(*expr.Payload)
+	at.DestRegister = to
+	return &at
+}
+
+// loaded notes what a register was loaded from.
+func (d *decoder) loaded(e expr.Any, to uint32) bool {
+	if to == reg1 {
+		d.load, d.more = e, nil
 		return true
 	}
-	if d.load == nil || len(d.more)+1 >= len(registers) || p.DestRegister != registers[len(d.more)+1] {
+	next := width(d.load)
+	for _, l := range d.more {
+		next += width(l)
+	}
+	if next == 0 || next >= tupleWords || width(e) == 0 || to != register(next) {
 		return false
 	}
-	at := *p
-	at.DestRegister = reg1
-	d.more = append(d.more, &at)
+	d.more = append(d.more, moved(e, reg1))
 	return true
 }
 

@@ -67,6 +67,6 @@ func Member(v sdn.View, c Config, p sdn.Port) (Link, bool) {
 	default:
 		return Link{}, false
 	}
-	l.Master = sdn.InterfaceName(p.Device)
+	l.Master, l.Senders = sdn.InterfaceName(p.Device), p.Senders
 	return l, true
 }

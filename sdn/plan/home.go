@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/moatnet/moat/sdn"
 )
@@ -57,6 +58,9 @@ func Home(v sdn.View, c Config, d sdn.DeviceID) (Namespace, error) {
 			return Namespace{}, err
 		}
 		n.add(br)
+	}
+	if slices.ContainsFunc(n.Links, func(l Link) bool { return l.Kind == BridgeLink }) {
+		n.Tables = append(n.Tables, c.Senders(n.Links))
 	}
 	n.Sort()
 	return n, nil

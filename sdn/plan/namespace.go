@@ -59,7 +59,8 @@ type Link struct {
 	Up    bool
 	NoARP bool
 
-	Master string // bridge it is a port of; "" is none
+	Master  string       // bridge it is a port of; "" is none
+	Senders []sdn.Sender // who may send frames into that bridge by it; none: anyone
 
 	AnswerARP bool // bridge port: the bridge answers ARP for known neighbours behind it
 

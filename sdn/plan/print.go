@@ -62,7 +62,7 @@ func (p *printer) line(format string, args ...any) { fmt.Fprintf(p, format+"\n",
 func (p *printer) link(l Link) {
 	switch l.Kind {
 	case BridgeLink:
-		p.line("%s link add %s%s type bridge stp_state 0 mcast_snooping 0", p.ip, l.Name, address(l))
+		p.line("%s link add %s%s type bridge stp_state 0 mcast_snooping 0 no_linklocal_learn 1", p.ip, l.Name, address(l))
 	case VethLink:
 		p.pair(l)
 	}

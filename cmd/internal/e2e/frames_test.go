@@ -151,7 +151,7 @@ func checksum(b []byte) uint16 {
 // allNodesFrame is an ICMPv6 echo request to ff02::1 from a link-local address.
 func allNodesFrame(t *testing.T, src []byte, payload string) []byte {
 	t.Helper()
-	from := net.IP{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0xff, 0xfe, 0, 0, 1}
+	from := net.IP{0xfe, 0x80, 8: src[0] ^ 2, src[1], src[2], 0xff, 0xfe, src[3], src[4], src[5]}
 	to := net.ParseIP("ff02::1")
 	echo := icmp.Message{Type: ipv6.ICMPTypeEchoRequest, Body: &icmp.Echo{ID: 7, Seq: 7, Data: []byte(payload)}}
 	body, err := echo.Marshal(icmp.IPv6PseudoHeader(from, to))

@@ -14,7 +14,7 @@ import (
 // everything to blue out once the source was checked, so that what does not
 // arrive was stopped for its source.
 func TestASourceThatIsNotThePodsIsLost(t *testing.T) {
-	n := newNode(t)
+	n := newNode(t, "--port-security=false") // the chains alone
 	red, second, blue, blue2 := n.pod("red", "one"), n.pod("red", "two"), n.pod("blue", "one"), n.pod("blue", "two")
 	wire, blueWire := n.tap(red), n.tap(blue)
 	router := neighbour(t, wire, red, red.Gateway)

@@ -31,6 +31,7 @@ type Link struct {
 	Lower     bool // it has carrier
 
 	AnswerARP bool // bridge port: the bridge may answer ARP for who is behind it
+	Unlearned bool // bridge: it learns no MACs from frames to group addresses of IEEE 802.1D
 }
 
 func infomsg(index int, flags, change uint32) []byte {
@@ -139,12 +140,25 @@ func (l *Link) parseInfo(in *netlink.AttributeDecoder) error {
 		switch in.Type() {
 		case unix.IFLA_INFO_KIND:
 			l.Kind = in.String()
+		case unix.IFLA_INFO_DATA:
+			if l.Kind == "bridge" {
+				in.Nested(l.parseBridge)
+			}
 		case unix.IFLA_INFO_SLAVE_KIND:
 			port = in.String() == "bridge"
 		case unix.IFLA_INFO_SLAVE_DATA:
 			if port {
 				in.Nested(l.parsePort)
 			}
+		}
+	}
+	return nil
+}
+
+func (l *Link) parseBridge(in *netlink.AttributeDecoder) error {
+	for in.Next() {
+		if b := in.Bytes(); in.Type() == unix.IFLA_BR_MULTI_BOOLOPT && len(b) >= 4 {
+			l.Unlearned = binary.NativeEndian.Uint32(b)&noLinkLocalLearning != 0
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package rtnl
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net"
 
@@ -34,14 +35,28 @@ func (l NewLink) encode(ae *netlink.AttributeEncoder) error {
 	return nil
 }
 
-// AddBridge makes a bridge without spanning tree or multicast snooping. VLAN
-// filtering is off unless asked for, and some kernels refuse to hear of it.
+// AddBridge makes a bridge without spanning tree or multicast snooping, that does
+// not learn from frames of the link's own. VLAN filtering is off unless asked for,
+// and some kernels refuse to hear of it.
 func AddBridge(l NewLink) (Request, error) {
 	return addLink(l, "bridge", func(ae *netlink.AttributeEncoder) error {
 		ae.Uint32(unix.IFLA_BR_STP_STATE, 0)
 		ae.Uint8(unix.IFLA_BR_MCAST_SNOOPING, 0)
+		ae.Bytes(unix.IFLA_BR_MULTI_BOOLOPT, linkLocalLearning(true))
 		return nil
 	})
+}
+
+// noLinkLocalLearning is the bit of BR_BOOLOPT_NO_LL_LEARN of
+// linux/if_bridge.h in a struct br_boolopt_multi.
+const noLinkLocalLearning = 1
+
+func linkLocalLearning(off bool) []byte {
+	value := uint32(0)
+	if off {
+		value = noLinkLocalLearning
+	}
+	return binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, value), noLinkLocalLearning)
 }
 
 // AddVeth makes a veth pair in one step, its peer in the namespace that peerFD
@@ -91,13 +106,14 @@ type LinkChange struct {
 	NamespaceFD *int // moves it
 
 	AnswerARP *bool // of a bridge's port: whether the bridge may answer ARP for who is behind it
+	Unlearned *bool // of a bridge: whether it learns no MACs from frames to group addresses of IEEE 802.1D
 
 	Name string // for texts
 }
 
 // Empty says whether nothing is to be set.
 func (c LinkChange) Empty() bool {
-	return c.plain() && c.AnswerARP == nil
+	return c.plain() && c.AnswerARP == nil && c.Unlearned == nil
 }
 
 func (c LinkChange) plain() bool {
@@ -122,21 +138,40 @@ func ChangeLink(index int, c LinkChange) ([]Request, error) {
 		}
 		out = append(out, r)
 	}
+	if c.Unlearned != nil {
+		r, err := setUnlearned(index, c.Name, *c.Unlearned)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
 	return out, nil
 }
 
+func setUnlearned(index int, name string, on bool) (Request, error) {
+	return setOption(index, name, unix.IFLA_INFO_KIND, unix.IFLA_INFO_DATA, func(data *netlink.AttributeEncoder) error {
+		data.Bytes(unix.IFLA_BR_MULTI_BOOLOPT, linkLocalLearning(on))
+		return nil
+	})
+}
+
 func setAnswerARP(index int, name string, on bool) (Request, error) {
+	return setOption(index, name, unix.IFLA_INFO_SLAVE_KIND, unix.IFLA_INFO_SLAVE_DATA, func(data *netlink.AttributeEncoder) error {
+		value := uint8(0)
+		if on {
+			value = 1
+		}
+		data.Uint8(unix.IFLA_BRPORT_PROXYARP_WIFI, value)
+		return nil
+	})
+}
+
+// setOption sets what is particular to a bridge or to its port.
+func setOption(index int, name string, kind, options uint16, data func(*netlink.AttributeEncoder) error) (Request, error) {
 	ae := netlink.NewAttributeEncoder()
 	ae.Nested(unix.IFLA_LINKINFO, func(in *netlink.AttributeEncoder) error {
-		in.String(unix.IFLA_INFO_SLAVE_KIND, "bridge")
-		in.Nested(unix.IFLA_INFO_SLAVE_DATA, func(data *netlink.AttributeEncoder) error {
-			value := uint8(0)
-			if on {
-				value = 1
-			}
-			data.Uint8(unix.IFLA_BRPORT_PROXYARP_WIFI, value)
-			return nil
-		})
+		in.String(kind, "bridge")
+		in.Nested(options, data)
 		return nil
 	})
 	attrs, err := ae.Encode()

@@ -26,6 +26,7 @@ type Config struct {
 	Networks    ipam.Networks  // further pools, own subnets, networks of others
 	Tenants     map[string]Tenant
 	MTU         int    // bytes; 0: the uplink's
+	AnySender   bool   // pods may send frames as others
 	Uplink      string // interface; "" is a veth pair to the host
 	// UplinkAddress and UplinkGateway are the provider router's on Uplink.
 	UplinkAddress netip.Prefix
@@ -81,6 +82,7 @@ func Defaults() Raw {
 		TenantPrefix:  22,
 		TransitPool:   "100.64.0.0/16",
 		RawRanges:     defaultRanges(),
+		PortSecurity:  true,
 		NetnsDir:      "/run/netns",
 		Etcd:          RawEtcd{Prefix: "/moat/"},
 		Endpoint:      RawEndpoint{Username: BuiltinUser},
@@ -101,7 +103,7 @@ var nameForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$`)
 func (r Raw) Valid() (Config, error) {
 	c := Config{
 		Name: r.Name, DataDir: r.DataDir, Socket: r.Socket, Listen: r.Listen, CNIConfDir: r.CNIConfDir,
-		Node: r.Node, HostID: r.HostID, TenantBits: r.TenantPrefix, MTU: r.MTU, Uplink: r.Uplink, RunNetns: r.NetnsDir,
+		Node: r.Node, HostID: r.HostID, TenantBits: r.TenantPrefix, MTU: r.MTU, AnySender: !r.PortSecurity, Uplink: r.Uplink, RunNetns: r.NetnsDir,
 		Etcd: Etcd(r.Etcd), Endpoint: Endpoint(r.Endpoint), LogFormat: r.Log.Format, LogLevel: r.Log.Level,
 		EtcdQuota: r.Embedded.QuotaBytes, EtcdRevision: r.Embedded.Revisions,
 	}

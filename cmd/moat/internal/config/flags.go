@@ -58,6 +58,7 @@ func bind(set *pflag.FlagSet, r *Raw) {
 	set.StringVar(&r.TransitPool, "transit-pool", r.TransitPool, "network of the links between routers")
 	set.StringSliceVar(&r.NoNAT, "no-nat", r.NoNAT, "further destinations that keep the pod's source address")
 	set.IntVar(&r.MTU, "mtu", r.MTU, "bytes, for every device; 0: --uplink's, or that of the default route's interface")
+	set.BoolVar(&r.PortSecurity, "port-security", r.PortSecurity, "pods send as themselves alone: with their own MACs and addresses")
 	set.StringVar(&r.Uplink, "uplink", r.Uplink, "real interface for the provider router; default: a veth pair to the host")
 	set.StringVar(&r.UplinkAddress, "uplink-address", r.UplinkAddress, "the provider router's address on --uplink, with its prefix length")
 	set.StringVar(&r.UplinkGateway, "uplink-gateway", r.UplinkGateway, "the next hop on --uplink")

@@ -21,6 +21,7 @@ type Raw struct {
 	NoNAT        []string `json:"noNAT"`
 	RawRanges
 	MTU           int              `json:"mtu"`
+	PortSecurity  bool             `json:"portSecurity"`
 	Uplink        string           `json:"uplink"`
 	UplinkAddress string           `json:"uplinkAddress"`
 	UplinkGateway string           `json:"uplinkGateway"`

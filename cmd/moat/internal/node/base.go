@@ -213,7 +213,7 @@ func (b *base) newManager(api sdn.API, engine tenant.Engine, ride func(sdn.Port)
 		API: api, Store: roomyStore{b.ledger, b.store}, Engine: engine, Pods: pods{}, Ride: ride, Instance: instance, OwnerGone: all.gone,
 		Plan: b.cfg.Installation(), Networks: b.networks, Node: b.nodeName, Host: b.host,
 		Uplink: tenant.Uplink{Interface: b.cfg.Uplink, Address: b.cfg.UplinkAddress, Gateway: b.cfg.UplinkGateway},
-		NoNAT:  b.cfg.NoNAT, MTU: b.mtu,
+		NoNAT:  b.cfg.NoNAT, MTU: b.mtu, AnySender: b.cfg.AnySender,
 		TombstoneDir: b.tombstones, Log: b.log,
 	})
 }

@@ -80,7 +80,7 @@ func (pods) Check(ctx context.Context, w tenant.PodWire) error {
 func veth(w tenant.PodWire) (netns.Veth, error) {
 	v := netns.Veth{
 		HostNS: w.HostNS, Master: w.Master, HostName: w.HostName, HostAlias: w.HostAlias,
-		PodNS: w.PodNS, PodName: w.PodName, MTU: w.MTU, Addresses: w.Addresses, Gateway: w.Gateway,
+		PodNS: w.PodNS, PodName: w.PodName, MTU: w.MTU, Addresses: w.Addresses, Gateway: w.Gateway, Ready: w.Ready,
 	}
 	for _, r := range w.Routes {
 		if r.Bits() > 0 { // the default route is always made

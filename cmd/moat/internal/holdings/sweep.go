@@ -15,13 +15,19 @@ const (
 	young = 10 * time.Second
 )
 
-// Sweeper looks after the holdings of one node.
+// Reservations ends the reservations whose time is over, of all nodes.
+type Reservations interface {
+	EndReservations(ctx context.Context) (int, error)
+}
+
+// Sweeper looks after the holdings of one node, and after reservations.
 type Sweeper struct {
-	Store ipam.PoolStore
-	Node  string
-	Pods  Pods
-	Log   *slog.Logger
-	Now   func() time.Time // nil: time.Now
+	Store        ipam.PoolStore
+	Reservations Reservations
+	Node         string
+	Pods         Pods
+	Log          *slog.Logger
+	Now          func() time.Time // nil: time.Now
 
 	gone map[ipam.Attachment]int64 // seen to be gone the last time, and their revisions
 }
@@ -42,8 +48,21 @@ func (s *Sweeper) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep gives back what two sweeps in a row found to be of no living pod.
+// Sweep gives back what two sweeps in a row found to be of no living pod, and ends
+// reservations whose time is over.
 func (s *Sweeper) Sweep(ctx context.Context) error {
+	return errors.Join(s.giveBack(ctx), s.end(ctx))
+}
+
+func (s *Sweeper) end(ctx context.Context) error {
+	n, err := s.Reservations.EndReservations(ctx)
+	if n > 0 {
+		s.Log.Info("addresses are not kept any longer; their time is over", "addresses", n)
+	}
+	return err
+}
+
+func (s *Sweeper) giveBack(ctx context.Context) error {
 	held, err := s.Store.Holdings(ctx, s.Node, "")
 	if err != nil {
 		return err

@@ -23,14 +23,18 @@ type stage struct {
 	path string
 	now  time.Time
 	held ipam.Holding
+
+	ledger *ledger.Ledger
 }
 
 func newStage(t *testing.T, change func(*ipam.Holding)) *stage {
 	l := &stage{t: t, now: time.Now(), path: filepath.Join(t.TempDir(), "netns", "pod")}
 	require.NoError(t, os.Mkdir(filepath.Dir(l.path), 0o700))
 	require.NoError(t, os.WriteFile(l.path, nil, 0o600))
-	store := ledger.NewPools(ledger.NewMemory(), ledger.PoolOptions{})
-	l.Sweeper = &Sweeper{Store: store, Node: "n", Pods: Pods{BootID: "boot"}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return l.now }}
+	kv := ledger.NewMemory()
+	store := ledger.NewPools(kv, ledger.PoolOptions{})
+	l.ledger = ledger.New(kv, ledger.Options{Now: func() time.Time { return l.now }})
+	l.Sweeper = &Sweeper{Store: store, Reservations: l.ledger, Node: "n", Pods: Pods{BootID: "boot"}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return l.now }}
 	p, err := pool.New("r", [][]pool.Range{{{Subnet: netip.MustParsePrefix("10.0.0.0/24")}}})
 	require.NoError(t, err)
 	h := ipam.Holding{Pool: "p", Attachment: ipam.Attachment{Node: "n", Network: "m", ContainerID: "c", IfName: "e"},
@@ -60,6 +64,20 @@ func (l *stage) kept(n int) bool {
 		require.ErrorIs(l.t, err, ipam.ErrNotFound)
 	}
 	return err == nil
+}
+
+func TestTheSweepEndsReservationsWhoseTimeIsOver(t *testing.T) {
+	l := newStage(t, nil)
+	r, err := l.ledger.Reserve(t.Context(), ipam.Reservation{Scope: ipam.Scope{Kind: ipam.PoolScope, Name: "p"},
+		Address: netip.MustParseAddr("10.0.0.9"), Until: l.now.Add(time.Minute)})
+	require.NoError(t, err)
+	require.True(t, l.kept(2))
+	_, err = l.ledger.Reservation(t.Context(), r.Scope, r.Address)
+	require.NoError(t, err, "its time is not over")
+	l.now = l.now.Add(2 * time.Minute)
+	require.True(t, l.kept(1))
+	_, err = l.ledger.Reservation(t.Context(), r.Scope, r.Address)
+	require.ErrorIs(t, err, ipam.ErrNotFound)
 }
 
 func TestALivingPodKeepsItsAddress(t *testing.T) {

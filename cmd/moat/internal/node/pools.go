@@ -38,7 +38,7 @@ func (b *base) newAgent(m *tenant.Manager, ports holdings.Ports) (*agent.Agent, 
 	alive := holdings.Pods{BootID: b.boot}
 	return a, &sweepers{
 		cluster:  cluster,
-		holdings: &holdings.Sweeper{Store: pools, Node: b.nodeName, Pods: alive, Log: b.log},
+		holdings: &holdings.Sweeper{Store: pools, Reservations: b.ledger, Node: b.nodeName, Pods: alive, Log: b.log},
 		orphans: &holdings.Orphans{Store: b.ledger, Detach: detacher{m, a}, Node: b.nodeName, Log: b.log,
 			Orphan: holdings.Orphan{Pods: alive, Ports: ports}},
 	}, err

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,6 +16,16 @@ func TestLedgerInMemory(t *testing.T) {
 		kv := ledger.NewMemory()
 		return func(o ipamtest.Options) ipam.Store {
 			return ledger.New(kv, ledger.Options{AddressCoolDown: o.AddressCoolDown, SlotCoolDown: o.SlotCoolDown, Ports: o.Ports, Now: o.Now})
+		}
+	})
+}
+
+func TestReservationsInMemory(t *testing.T) {
+	ipamtest.TestReservations(t, func(*testing.T) ipamtest.OpenReserving {
+		kv := ledger.NewMemory()
+		return func(now func() time.Time) ipamtest.Reserving {
+			l := ledger.New(kv, ledger.Options{Now: now})
+			return ipamtest.Reserving{Store: l, ReservationStore: l, Auditable: l, Pools: ledger.NewPools(kv, ledger.PoolOptions{Now: now})}
 		}
 	})
 }

@@ -149,7 +149,7 @@ func (p *picture) draw(held, given []Pair) error {
 			continue
 		}
 		p.hold(i)
-		if first && kv.Create > latest {
+		if first && kv.Create > latest && !reserved(kv.Value) {
 			latest, p.next = kv.Create, i+1
 		}
 	}

@@ -55,6 +55,11 @@ type Options struct {
 	// Delegations keeps what attachments had other plugins do; nil: configurations
 	// that delegate are refused.
 	Delegations *delegations.Store
+	// Source says which networks pods get; nil: each gets its tenant's.
+	Source *NetworkSource
+	// NetworksDir is where the networks of pods that have several are recorded, on
+	// disk; it is made. "": none are, which Source does not allow.
+	NetworksDir string
 }
 
 // Agent serves CNI calls.
@@ -74,12 +79,17 @@ type Agent struct {
 	busy      busy
 
 	delegations *delegations.Store
+	source      *NetworkSource
+	networks    networkRecords
 }
 
 // New makes an agent that does not listen yet.
 func New(o Options) (*Agent, error) {
 	if o.Service == nil || o.Node == "" || o.Logger == nil {
 		return nil, errors.New("new agent: service, node and logger are needed")
+	}
+	if o.Source != nil && o.NetworksDir == "" {
+		return nil, errors.New("new agent: a network source needs a directory for records")
 	}
 	return &Agent{
 		service: o.Service,
@@ -94,6 +104,8 @@ func New(o Options) (*Agent, error) {
 		stickyFor:   o.StickyFor,
 		dns:         o.DNS,
 		delegations: o.Delegations,
+		source:      o.Source,
+		networks:    networkRecords{dir: o.NetworksDir},
 	}, nil
 }
 

@@ -6,6 +6,12 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
+// The keys of GC's list: the right one, and that of older runtimes.
+const (
+	keyValid      = "cni.dev/valid-attachments"
+	keyValidOlder = "cni.dev/attachments"
+)
+
 // validAttachments is the list of GC. listed is false when the runtime sent
 // none, which is not an empty list: then nothing may be removed. Older runtimes
 // use another key (containernetworking/cni#1101); it holds where the right one

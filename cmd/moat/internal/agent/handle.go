@@ -12,6 +12,7 @@ import (
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/internal/protocol"
+	"github.com/moatnet/moat/cmd/moat/internal/netsource"
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/tenant"
 )
@@ -60,6 +61,9 @@ func (a *Agent) Undo(ctx context.Context, r protocol.Request, run protocol.Runne
 	if r.Caller == protocol.CallerIPAM {
 		return a.giveBack(ctx, a.attachment(head.Name, r.Env))
 	}
+	if several, err := a.undoNetworks(ctx, head, r, run); several {
+		return err
+	}
 	return a.detach(ctx, a.attachment(head.Name, r.Env), r.Config, delegates{r.Env, run})
 }
 
@@ -91,7 +95,8 @@ type call struct {
 	request protocol.Request
 	netns   *os.File // nil: none came with it
 	head    cniconf.Head
-	others  delegates // plugins of others, for this call
+	others  delegates        // plugins of others, for this call
+	wish    *netsource.Entry // what the network source wants of the tenant's own network; nil: nothing
 }
 
 // do checks the call and serves it. Errors are *cniconf.Error, *tenant.Error or
@@ -106,13 +111,13 @@ func (c *call) do(ctx context.Context) ([]byte, error) {
 	}
 	switch c.request.Env.Command {
 	case cniconf.Add:
-		return c.add(ctx)
+		return c.addNetworks(ctx)
 	case cniconf.Check:
-		return nil, c.check(ctx)
+		return nil, c.checkNetworks(ctx)
 	case cniconf.Del: // the name is all it needs: a configuration that has become wrong must not keep a pod
-		return nil, c.agent.detach(ctx, c.agent.attachment(c.head.Name, c.request.Env), c.request.Config, c.others)
+		return nil, c.delNetworks(ctx)
 	case cniconf.GC:
-		return nil, c.collect(ctx)
+		return nil, c.collectNetworks(ctx)
 	case cniconf.Status:
 		return nil, c.status(ctx)
 	default:
@@ -132,6 +137,9 @@ func (c *call) add(ctx context.Context) ([]byte, error) {
 	if err := c.grant(ctx, &conf, &attach); err != nil {
 		return nil, err
 	}
+	if err := c.addWish(&attach); err != nil {
+		return nil, err
+	}
 	unlock, err := c.agent.busy.lock(ctx, attach.Attachment)
 	if err != nil {
 		return nil, err
@@ -146,6 +154,11 @@ func (c *call) add(ctx context.Context) ([]byte, error) {
 		d.takeBack(ctx)
 	}
 	return printed, err
+}
+
+// del ends an attachment of the tenant's own network.
+func (c *call) del(ctx context.Context) error {
+	return c.agent.detach(ctx, c.agent.attachment(c.head.Name, c.request.Env), c.request.Config, c.others)
 }
 
 // attach makes the attachment with what other plugins give it, and prints it.

@@ -37,7 +37,7 @@ func find(folder fs.FS, name string) (chain, error) {
 	var found []chain
 	var unread []error
 	for _, e := range entries {
-		if !slices.Contains([]string{".conf", ".json", ".conflist"}, path.Ext(e.Name())) {
+		if !isNetworkFile(e.Name()) {
 			continue
 		}
 		c, named, err := read(folder, e.Name())
@@ -141,4 +141,34 @@ func (c chain) marshal() (json.RawMessage, error) {
 		}
 	}
 	return json.Marshal(list)
+}
+
+// All is every network of the folder, without wishes. Files that cannot be read
+// are in the error.
+func All(folder fs.FS) (all []Step, err error) {
+	entries, err := fs.ReadDir(folder, ".")
+	if err != nil {
+		return nil, fmt.Errorf("networkSource.networksDir: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		if !isNetworkFile(e.Name()) {
+			continue
+		}
+		c, name, err := read(folder, e.Name())
+		s := Step{Entry: Entry{Network: name}}
+		if err == nil {
+			s.List, err = c.marshal()
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("networkSource.networksDir: %s: %w", e.Name(), err))
+			continue
+		}
+		all = append(all, s)
+	}
+	return all, errors.Join(errs...)
+}
+
+func isNetworkFile(name string) bool {
+	return slices.Contains([]string{".conf", ".json", ".conflist"}, path.Ext(name))
 }

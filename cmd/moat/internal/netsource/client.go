@@ -58,9 +58,6 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Close ends the connections that wait for the next pod.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
-
 // Pod is whom the source is asked about.
 type Pod struct {
 	Name, Namespace, UID string

@@ -42,7 +42,7 @@ func client(t *testing.T, url string, o Options) *Client {
 	}
 	c, err := New(o)
 	require.NoError(t, err)
-	t.Cleanup(c.Close)
+	t.Cleanup(c.http.CloseIdleConnections)
 	return c
 }
 

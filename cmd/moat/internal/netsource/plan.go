@@ -20,6 +20,8 @@ type Step struct {
 	Entry // its IfName is never ""
 	// List is the network configuration list to run; nil: the tenant's own network.
 	List json.RawMessage `json:",omitempty"`
+	// Leased: the address is asked of Moat's pools, and the gateway by CNI_ARGS.
+	Leased bool `json:",omitempty"`
 }
 
 // Plan is what to do for entries, in their order. The master's interface is
@@ -70,7 +72,7 @@ func plan(at string, e Entry, own string, folder fs.FS) (Step, error) {
 	if err != nil {
 		return Step{}, refuse("%stype %q: %s: %v", at, e.Network, c.file, err)
 	}
-	return Step{Entry: e, List: list}, nil
+	return Step{Entry: e, List: list, Leased: e.Address.IsValid() && leases(c.plugins[0])}, nil
 }
 
 // addressed is a plugin that gives the pod the address of e. Moat's IPAM plugin
@@ -84,7 +86,7 @@ func addressed(plugin object, e Entry, at, file string) (object, error) {
 		return nil, refuse("%stype %q: %s: ipam: %v", at, e.Network, file, err)
 	}
 	changed := maps.Clone(plugin)
-	if string(before["type"]) == `"`+ownIPAM+`"` {
+	if leases(plugin) {
 		if len(e.Routes) > 0 {
 			return nil, refuse("%sroutes: %s leases by %s, whose own key routes says them", at, file, ownIPAM)
 		}
@@ -96,6 +98,12 @@ func addressed(plugin object, e Entry, at, file string) (object, error) {
 		return nil, refuse("%stype %q: %s: %v", at, e.Network, file, err)
 	}
 	return changed, nil
+}
+
+// leases says whether a plugin has its addresses from Moat's pools.
+func leases(plugin object) bool {
+	var ipam struct{ Type string }
+	return json.Unmarshal(plugin["ipam"], &ipam) == nil && ipam.Type == ownIPAM
 }
 
 // asking adds the wish for an address to what is at the key args.

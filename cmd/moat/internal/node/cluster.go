@@ -32,8 +32,12 @@ func (b *base) cluster() (*kube.Cluster, error) {
 // agentOptions are the options that every agent of this process has, and the
 // cluster that is to be run beside it; nil: none.
 func (b *base) agentOptions() (agent.Options, *kube.Cluster, error) {
-	o := agent.Options{BootID: b.boot, Node: b.nodeName, Logger: b.log, StickyFor: b.cfg.Kubernetes.StickyFor, DNS: b.tenantDNS}
+	o := agent.Options{BootID: b.boot, Node: b.nodeName, Logger: b.log, StickyFor: b.cfg.Kubernetes.StickyFor, DNS: b.tenantDNS,
+		NetworksDir: b.networksDir()}
 	var err error
+	if o.Source, err = b.networkSource(); err != nil {
+		return o, nil, err
+	}
 	if o.Delegations, err = delegations.Open(filepath.Join(b.cfg.DataDir, "delegations")); err != nil {
 		return o, nil, err
 	}

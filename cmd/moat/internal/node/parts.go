@@ -91,7 +91,7 @@ func Agent(ctx context.Context, c config.Config, log *slog.Logger) error {
 	d := &agentDaemon{direct: direct{operations{m, api}, b.newAddresses(m, api, true), b}}
 	t := newTasks(log)
 	t.start(partControl, func(ctx context.Context) error { return control.Serve(ctx, at.control, d) })
-	defer t.stopAll(partAgent, partCluster, partHoldings, partOrphans, partManager, partControl)
+	defer t.stopAll(partAgent, partCluster, partNetworks, partHoldings, partOrphans, partManager, partControl)
 	if _, err := m.EnsureProvider(ctx); err != nil {
 		return err
 	}

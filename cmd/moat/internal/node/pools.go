@@ -19,6 +19,7 @@ import (
 const (
 	partHoldings = "holdings"
 	partOrphans  = "orphans"
+	partNetworks = "networks" // of pods that have several
 )
 
 func (b *base) newPools() *ledger.Pools {
@@ -41,6 +42,7 @@ func (b *base) newAgent(m *tenant.Manager, ports holdings.Ports) (*agent.Agent, 
 		holdings: &holdings.Sweeper{Store: pools, Reservations: b.ledger, Node: b.nodeName, Pods: alive, Log: b.log},
 		orphans: &holdings.Orphans{Store: b.ledger, Detach: detacher{m, a}, Node: b.nodeName, Log: b.log,
 			Orphan: holdings.Orphan{Pods: alive, Ports: ports}},
+		networks: a.SweepNetworks,
 	}, err
 }
 
@@ -64,12 +66,14 @@ type sweepers struct {
 	cluster  *kube.Cluster // nil: none
 	holdings *holdings.Sweeper
 	orphans  *holdings.Orphans
+	networks func(context.Context) error
 }
 
 // start runs them as parts of a daemon.
 func (s *sweepers) start(t *tasks) {
 	t.start(partHoldings, s.holdings.Run)
 	t.start(partOrphans, s.orphans.Run)
+	t.start(partNetworks, s.networks)
 	follow(t, s.cluster)
 }
 

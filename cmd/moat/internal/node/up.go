@@ -81,7 +81,7 @@ func (d *daemon) run(ctx context.Context) error {
 	d.tasks.start(partControl, func(ctx context.Context) error { return control.Serve(ctx, d.at.control, d) })
 	d.tasks.start(partREST, func(ctx context.Context) error { return d.sdn.serveREST(ctx, d.at.rest) })
 	d.tasks.start(partStart, d.begin)
-	defer d.tasks.stopAll(partStart, partAgent, partCluster, partHoldings, partOrphans, partManager, partREST, partControl, partEngine, partStore)
+	defer d.tasks.stopAll(partStart, partAgent, partCluster, partNetworks, partHoldings, partOrphans, partManager, partREST, partControl, partEngine, partStore)
 	defer close(d.ending)
 	select {
 	case <-ctx.Done():

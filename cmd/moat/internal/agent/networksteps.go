@@ -1,0 +1,108 @@
+package agent
+
+import (
+	"context"
+	"errors"
+
+	types100 "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/moatnet/moat/cmd/moat/internal/netsource"
+	"github.com/moatnet/moat/tenant"
+)
+
+// makeNetworks makes them in their order, and completes the record.
+func (c *call) makeNetworks(ctx context.Context, conf Config, rec *networkRecord) ([]byte, error) {
+	results := make([]*types100.Result, 0, len(rec.Steps))
+	for _, s := range rec.Steps {
+		r, err := c.makeStep(ctx, conf, s)
+		if err == nil {
+			err = obeyed(s, r)
+		}
+		if served := (*tenant.Error)(nil); errors.As(err, &served) {
+			return nil, err
+		}
+		if err != nil {
+			return nil, networkFailure(c.request.Env.Subject(), s, err)
+		}
+		results = append(results, r)
+	}
+	all, err := merged(conf, rec.Steps, results)
+	if err != nil {
+		return nil, err
+	}
+	rec.Done = true
+	if err := c.agent.networks.write(*rec); err != nil {
+		return nil, err
+	}
+	return printAs(conf.CNIVersion, all)
+}
+
+func (c *call) makeStep(ctx context.Context, conf Config, s netsource.Step) (*types100.Result, error) {
+	if s.List == nil {
+		own := *c
+		own.wish = &s.Entry
+		printed, err := own.add(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return readResult(Config{CNIVersion: conf.CNIVersion, PrevResult: printed})
+	}
+	chain, err := c.stepChain(s, c.request.Env.Args)
+	if err != nil {
+		return nil, err
+	}
+	return chain.add(ctx)
+}
+
+func (c *call) stepChain(s netsource.Step, args string) (chain, error) {
+	return c.chain(s, args, c.agent.networks.folder(c.agent.attachment(c.head.Name, c.request.Env)))
+}
+
+// resumeNetworks answers for a pod whose networks are recorded: what the first
+// ADD answered, if all of them are in place; else they are undone.
+func (c *call) resumeNetworks(ctx context.Context, conf Config) ([]byte, error) {
+	rec, err := c.agent.networks.read(c.agent.attachment(c.head.Name, c.request.Env))
+	if err != nil || rec == nil {
+		return nil, err
+	}
+	if rec.Done {
+		result, err := c.inPlace(ctx, conf, *rec)
+		if err == nil {
+			return printAs(conf.CNIVersion, result)
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		c.agent.log.Info("a pod's networks are recorded but not in place; they are made anew", "call", c.request.Env.Subject(), "error", err)
+	}
+	return nil, c.undoSteps(ctx, *rec)
+}
+
+// inPlace is the result of the networks of a record, all of which are there.
+func (c *call) inPlace(ctx context.Context, conf Config, rec networkRecord) (*types100.Result, error) {
+	results := make([]*types100.Result, 0, len(rec.Steps))
+	for _, s := range rec.Steps {
+		r, err := c.again(ctx, conf, rec, s)
+		if err != nil {
+			return nil, networkFailure(c.request.Env.Subject(), s, err)
+		}
+		results = append(results, r)
+	}
+	return merged(conf, rec.Steps, results)
+}
+
+// again is the result of one network that is in place. The tenant's own says so
+// by its answer to a repeated ADD.
+func (c *call) again(ctx context.Context, conf Config, rec networkRecord, s netsource.Step) (*types100.Result, error) {
+	if s.List == nil {
+		return c.makeStep(ctx, conf, s)
+	}
+	chain, err := c.stepChain(s, rec.Env.Args)
+	if err == nil {
+		err = chain.check(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return chain.made()
+}

@@ -48,20 +48,21 @@ func (c *comparison) named(h ipam.Held) bool {
 	return slices.ContainsFunc(c.byPlace[place{h.Scope, h.Address}], func(k claim) bool { return k.by == h.By })
 }
 
-// opaque says that an address is held by what cannot be read: it is among the
-// unreadable, and may well be right.
+// opaque says that an address is held by a record that cannot be read: it is among
+// the unreadable, and may well be right.
 func (c *comparison) opaque(h ipam.Held) bool {
 	read := c.readable[h.By]
 	if h.By.Kind == ipam.ReservationRef {
 		read = c.named(h)
 	}
-	return h.By == (ipam.Ref{}) || h.Record != 0 && !read
+	return h.By != (ipam.Ref{}) && h.Record != 0 && !read
 }
 
-// held looks from the addresses to the records.
+// held looks from the addresses to the records. An address that names nothing is
+// among the unreadable.
 func (c *comparison) held() {
 	for _, h := range c.Held {
-		if c.opaque(h) || c.named(h) {
+		if h.By == (ipam.Ref{}) || c.opaque(h) || c.named(h) {
 			continue
 		}
 		p := place{h.Scope, h.Address}

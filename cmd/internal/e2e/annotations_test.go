@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -35,7 +37,10 @@ func newKubernetes(t *testing.T) *kubernetes {
 	}
 	k.up()
 	t.Cleanup(k.down)
-	k.n.start("--node", "node1", "--kubernetes-server", "http://"+apiServer)
+	file := filepath.Join(k.n.lab.Dir, "moat.yaml")
+	conf := fmt.Sprintf(`{node: node1, kubernetes: {server: "http://%s"}, tenants: {blue: {dns: {nameservers: [10.96.0.9]}}}}`, apiServer)
+	require.NoError(t, os.WriteFile(file, []byte(conf), 0o600))
+	k.n.start("--config", file)
 	return k
 }
 
@@ -98,6 +103,7 @@ func TestAnnotationsReachThePod(t *testing.T) {
 	k := newKubernetes(t)
 	plain := k.pod("blue", "plain", nil)
 	k.add(plain)
+	require.Equal(t, []string{"10.96.0.9"}, plain.Result.DNS.Nameservers, "the tenant's")
 	fixed := netip.PrefixFrom(plain.Address, 22).Masked().Addr()
 	for range 77 {
 		fixed = fixed.Next()

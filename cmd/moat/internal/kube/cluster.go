@@ -5,14 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -54,7 +52,6 @@ type Cluster struct {
 	pods       cache.SharedIndexInformer
 	namespaces cache.SharedIndexInformer
 	news       news
-	trouble    trouble
 }
 
 var (
@@ -82,9 +79,9 @@ func New(o Options) (*Cluster, error) {
 	c := &Cluster{opt: o, log: o.Logger, client: client, news: news{next: make(chan struct{})}}
 	c.pods = c.informer(podsResource, fields.OneTermEqualSelector("spec.nodeName", o.Node))
 	c.namespaces = c.informer(namespacesResource, fields.Everything())
-	for _, i := range []cache.SharedIndexInformer{c.pods, c.namespaces} {
-		if err := c.prepare(i); err != nil {
-			return nil, fmt.Errorf("kubernetes: %w", err)
+	for what, i := range map[string]cache.SharedIndexInformer{"pods": c.pods, "namespaces": c.namespaces} {
+		if err := c.prepare(i, &trouble{of: what, log: o.Logger}); err != nil {
+			return nil, fmt.Errorf("kubernetes: follow %s: %w", what, err)
 		}
 	}
 	return c, nil
@@ -105,14 +102,14 @@ func (c *Cluster) informer(of schema.GroupVersionResource, selector fields.Selec
 	return cache.NewSharedIndexInformer(cache.ToListWatcherWithWatchListSemantics(lw, c.client), &metav1.PartialObjectMetadata{}, 0, cache.Indexers{})
 }
 
-func (c *Cluster) prepare(i cache.SharedIndexInformer) error {
+func (c *Cluster) prepare(i cache.SharedIndexInformer, t *trouble) error {
 	if err := i.SetTransform(slim); err != nil {
 		return err
 	}
-	if err := i.SetWatchErrorHandlerWithContext(c.complain); err != nil {
+	if err := i.SetWatchErrorHandlerWithContext(t.hear); err != nil {
 		return err
 	}
-	changed := func(any) { c.trouble.over(c.log); c.news.tell() }
+	changed := func(any) { t.over(); c.news.tell() }
 	_, err := i.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc: changed, UpdateFunc: func(_, o any) { changed(o) },
 	})
@@ -136,54 +133,6 @@ func (c *Cluster) Run(ctx context.Context) error {
 	}
 	return g.Wait()
 }
-
-// complain says once that the API server cannot be followed, until it can again.
-func (c *Cluster) complain(_ context.Context, _ *cache.Reflector, err error) {
-	ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-	if !ended && !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) {
-		c.trouble.begin(c.log, err)
-	}
-}
-
-// trouble is whether the API server cannot be followed.
-type trouble struct {
-	mu sync.Mutex
-	on bool
-}
-
-func (t *trouble) begin(log *slog.Logger, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.on {
-		log.Warn("the Kubernetes API server cannot be followed; it is tried again", "error", err)
-	}
-	t.on = true
-}
-
-func (t *trouble) over(log *slog.Logger) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.on {
-		log.Info("the Kubernetes API server is followed again")
-	}
-	t.on = false
-}
-
-// quiet passes on errors alone, as debug messages: what matters of the client
-// library's words is said by trouble.
-type quiet struct{ slog.Handler }
-
-func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelInfo && q.Handler.Enabled(ctx, slog.LevelDebug)
-}
-
-func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	r.Level = slog.LevelDebug
-	return q.Handler.Handle(ctx, r)
-}
-
-func (q quiet) WithAttrs(a []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(a)} }
-func (q quiet) WithGroup(n string) slog.Handler      { return quiet{q.Handler.WithGroup(n)} }
 
 // news lets many wait for the next change of the picture.
 type news struct {

@@ -2,6 +2,9 @@ package kube
 
 import (
 	"context"
+	"errors"
+	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -239,12 +242,48 @@ func TestPictureComesBack(t *testing.T) {
 	}
 }
 
-func TestTroubleIsLoggedOnce(t *testing.T) {
-	l := newLab(t)
-	l.trouble.begin(l.Cluster.log, ErrUnavailable)
-	l.trouble.begin(l.Cluster.log, ErrUnavailable)
-	l.trouble.over(l.Cluster.log)
-	l.trouble.over(l.Cluster.log)
-	require.Equal(t, 1, strings.Count(l.log.String(), "cannot be followed"))
-	require.Equal(t, 1, strings.Count(l.log.String(), "followed again"))
+func TestTroubleIsLoggedOnceForEach(t *testing.T) {
+	var log strings.Builder
+	pods := &trouble{of: "pods", log: slog.New(slog.NewTextHandler(&log, nil))}
+	for range 2 {
+		pods.hear(t.Context(), nil, io.EOF)
+		pods.hear(t.Context(), nil, kind(errors.New("refused")))
+	}
+	for range 2 {
+		pods.over()
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "cannot be followed; it is tried again\" what=pods"))
+	require.Equal(t, 1, strings.Count(log.String(), "followed again\" what=pods"))
+}
+
+// TestBookmarkSavesAList has versions pass that the watch is not about, and be
+// forgotten: the next watch goes on from the bookmark.
+func TestBookmarkSavesAList(t *testing.T) {
+	api := kubetest.New()
+	api.NoStreamedLists = true
+	l := startLab(t, api)
+	l.PutPod("node1", web("1"))
+	l.seen(t, "1")
+	before := l.pods.LastSyncResourceVersion()
+	l.PutPod("node2", web("8"))
+	require.Eventually(t, func() bool { return l.pods.LastSyncResourceVersion() != before }, soon, time.Millisecond)
+	lists := func() int { return count(l.Calls(), "list /api/v1/pods") }
+	listed, watched := lists(), count(l.Calls(), "watch /api/v1/pods")
+	l.Forget()
+	l.Drop()
+	pod := web("2")
+	pod.Name = "other"
+	l.PutPod("node1", pod)
+	require.Eventually(t, func() bool { return l.pictured("red", "other", "2") != nil }, soon, time.Millisecond)
+	require.Greater(t, count(l.Calls(), "watch /api/v1/pods"), watched)
+	require.Equal(t, listed, lists())
+}
+
+func count(calls []string, of string) (n int) {
+	for _, c := range calls {
+		if c == of {
+			n++
+		}
+	}
+	return n
 }

@@ -26,7 +26,6 @@ type lab struct {
 	*kubetest.Server
 	*Cluster
 	http *httptest.Server
-	log  *strings.Builder
 }
 
 // newLab has the namespace "red" and waits until it is seen.
@@ -39,10 +38,10 @@ func newLab(t *testing.T, options ...func(*Options)) *lab {
 }
 
 func startLab(t *testing.T, api *kubetest.Server, options ...func(*Options)) *lab {
-	l := &lab{Server: api, http: httptest.NewServer(api), log: new(strings.Builder)}
+	l := &lab{Server: api, http: httptest.NewServer(api)}
 	t.Cleanup(l.http.Close)
 	o := Options{Access: Access{Server: l.http.URL}, Node: "node1", UserAgent: "moat/test",
-		Logger: slog.New(slog.NewTextHandler(l.log, nil)), Grace: 50 * time.Millisecond, Patience: 3 * time.Second}
+		Logger: slog.New(slog.DiscardHandler), Grace: 50 * time.Millisecond, Patience: 3 * time.Second}
 	for _, change := range options {
 		change(&o)
 	}

@@ -12,17 +12,8 @@ const templateHash = "pod-template-hash"
 
 // identity is whose a sticky address is. shared: several pods may have it at
 // once. The name of a pod says who it is, unless its controller makes names up:
-// then it is the controller, or what stands behind it. Further interfaces have
-// addresses of their own.
-func identity(p Pod, ifName string) (who string, shared bool) {
-	who, shared = p.owner()
-	if ifName != primary {
-		who += "#" + ifName
-	}
-	return who, shared
-}
-
-func (p Pod) owner() (who string, shared bool) {
+// then it is the controller, or what stands behind it.
+func (p Pod) identity() (who string, shared bool) {
 	pod := p.Namespace + "/" + p.Name
 	of := func(kind, name string) (string, bool) { return p.Namespace + "/" + kind + "/" + name, true }
 	switch p.Owner.Kind {

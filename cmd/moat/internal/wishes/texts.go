@@ -44,15 +44,17 @@ func (a text) must(want string) error { return &Error{Annotation: a.key, Value: 
 // give the pod what it did not ask for. What can be of one pod alone may not
 // stand on a namespace.
 func (t texts) known() error {
-	all := []string{keyIP, keyMAC, keyGateway, keySticky, keyStickyFor, keyDNS}
-	for _, key := range slices.Sorted(maps.Keys(t.pod)) {
-		if name, ours := strings.CutPrefix(key, prefix); ours && !slices.Contains(all, base(name)) {
-			return text{key, t.pod[key]}.must("left out or spelt right: Moat knows " + prefix + strings.Join(all, ", "))
+	ofPods := []string{keyIP, keyMAC}
+	all := append(ofPods, keyGateway, keySticky, keyStickyFor, keyDNS)
+	for _, m := range []map[string]string{t.pod, t.defaults} {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if name, ours := strings.CutPrefix(key, prefix); ours && !slices.Contains(all, base(name)) {
+				return text{key, m[key]}.must("left out or spelt right: Moat knows " + prefix + strings.Join(all, ", "))
+			}
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.defaults)) {
-		name, ours := strings.CutPrefix(key, prefix)
-		if ours && !slices.Contains([]string{keyGateway, keySticky, keyStickyFor, keyDNS}, base(name)) {
+		if name, ours := strings.CutPrefix(key, prefix); ours && slices.Contains(ofPods, base(name)) {
 			return text{key, t.defaults[key]}.must("on pods, not on their namespace")
 		}
 	}

@@ -120,6 +120,6 @@ func readSticky(p Pod, t texts, stickyFor time.Duration) (*ipam.Sticky, error) {
 	if !want {
 		return nil, nil
 	}
-	who, shared := identity(p, t.ifName)
+	who, shared := p.identity()
 	return &ipam.Sticky{Identity: who, For: stickyFor, Shared: shared}, nil
 }

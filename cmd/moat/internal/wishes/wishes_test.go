@@ -103,13 +103,18 @@ func TestAnnotationsThatAreWrong(t *testing.T) {
 }
 
 func TestWhatOnePodAloneCanHaveIsNotANamespaces(t *testing.T) {
-	for _, key := range []string{"moat.dev/ip", "moat.dev/mac", "moat.dev/ip.net1", "moat.dev/stiky"} {
+	for _, key := range []string{"moat.dev/ip", "moat.dev/mac", "moat.dev/ip.net1"} {
 		p := pod(nil)
 		p.Defaults = notes{key: "x"}
 		_, err := Read(p, "eth0", time.Hour)
 		require.ErrorContains(t, err, "annotation "+key)
 		require.ErrorContains(t, err, "not on their namespace")
 	}
+	p := pod(nil)
+	p.Defaults = notes{"moat.dev/stiky": "true"}
+	_, err := Read(p, "eth0", time.Hour)
+	require.ErrorContains(t, err, "annotation moat.dev/stiky")
+	require.ErrorContains(t, err, "spelt right")
 }
 
 func TestAddressesInEachSpelling(t *testing.T) {
@@ -158,7 +163,7 @@ func TestWishesOfOneInterface(t *testing.T) {
 	}, w)
 	w, err = Read(p, "net2", time.Hour)
 	require.NoError(t, err)
-	require.Equal(t, &ipam.Sticky{Identity: "red/web#net2", For: time.Hour}, w.Sticky, "what all may have it has, too")
+	require.Equal(t, &ipam.Sticky{Identity: "red/web", For: time.Hour}, w.Sticky, "what all may have it has, too")
 	require.Empty(t, w.Addresses)
 	require.False(t, w.Gateway.IsValid())
 }
@@ -191,28 +196,25 @@ func TestIdentityOfAStickyPod(t *testing.T) {
 		name, generated string
 		owner           Owner
 		labels          notes
-		ifName          string
 		want            string
 		shared          bool
 	}{
-		{"web", "", Owner{}, nil, "eth0", "red/web", false},
-		{"web", "", Owner{}, nil, "net1", "red/web#net1", false},
-		{"db-0", "db-", Owner{"StatefulSet", "db"}, nil, "eth0", "red/db-0", false},
-		{"web-5d9c-x2vlq", "web-5d9c-", Owner{"ReplicaSet", "web-5d9c"}, hash, "eth0", "red/Deployment/web", true},
-		{"web-5d9c-x2vlq", "web-5d9c-", Owner{"ReplicaSet", "web-5d9c"}, hash, "net1", "red/Deployment/web#net1", true},
-		{"web-x2vlq", "web-", Owner{"ReplicaSet", "web"}, nil, "eth0", "red/ReplicaSet/web", true},
-		{"web-x2vlq", "web-", Owner{"ReplicaSet", "web"}, hash, "eth0", "red/ReplicaSet/web", true},
-		{"rc-x2vlq", "rc-", Owner{"ReplicationController", "rc"}, nil, "eth0", "red/ReplicationController/rc", true},
-		{"sum-x2vlq", "sum-", Owner{"Job", "sum"}, nil, "eth0", "red/Job/sum", true},
-		{"log-x2vlq", "log-", Owner{"DaemonSet", "log"}, nil, "eth0", "red/DaemonSet/log@n1", true},
-		{"pg-1", "", Owner{"Cluster", "pg"}, nil, "eth0", "red/pg-1", false},
-		{"pg-1", "pg-", Owner{"Cluster", "pg"}, nil, "eth0", "red/pg-1", false},
-		{"pg-x2vlq", "pg-", Owner{"CloneSet", "pg"}, nil, "eth0", "red/CloneSet/pg", true},
-		{"pg-22222", "pg-", Owner{"CloneSet", "pg"}, nil, "eth0", "red/CloneSet/pg", true},
+		{"web", "", Owner{}, nil, "red/web", false},
+		{"db-0", "db-", Owner{"StatefulSet", "db"}, nil, "red/db-0", false},
+		{"web-5d9c-x2vlq", "web-5d9c-", Owner{"ReplicaSet", "web-5d9c"}, hash, "red/Deployment/web", true},
+		{"web-x2vlq", "web-", Owner{"ReplicaSet", "web"}, nil, "red/ReplicaSet/web", true},
+		{"web-x2vlq", "web-", Owner{"ReplicaSet", "web"}, hash, "red/ReplicaSet/web", true},
+		{"rc-x2vlq", "rc-", Owner{"ReplicationController", "rc"}, nil, "red/ReplicationController/rc", true},
+		{"sum-x2vlq", "sum-", Owner{"Job", "sum"}, nil, "red/Job/sum", true},
+		{"log-x2vlq", "log-", Owner{"DaemonSet", "log"}, nil, "red/DaemonSet/log@n1", true},
+		{"pg-1", "", Owner{"Cluster", "pg"}, nil, "red/pg-1", false},
+		{"pg-1", "pg-", Owner{"Cluster", "pg"}, nil, "red/pg-1", false},
+		{"pg-x2vlq", "pg-", Owner{"CloneSet", "pg"}, nil, "red/CloneSet/pg", true},
+		{"pg-22222", "pg-", Owner{"CloneSet", "pg"}, nil, "red/CloneSet/pg", true},
 	} {
 		p := pod(notes{"moat.dev/sticky": "true"})
 		p.Name, p.GenerateName, p.Owner, p.Labels = c.name, c.generated, c.owner, c.labels
-		w, err := Read(p, c.ifName, time.Hour)
+		w, err := Read(p, "eth0", time.Hour)
 		require.NoError(t, err)
 		require.Equal(t, &ipam.Sticky{Identity: c.want, For: time.Hour, Shared: c.shared}, w.Sticky)
 	}

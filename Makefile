@@ -1,10 +1,10 @@
-# Targets for users: all (default), demo, test, bench, bench-api, bench-ipam, test-long. See README.md.
+# Targets for users: all (default), demo, test, bench, bench-api, bench-ipam, test-long, test-crash. See README.md.
 GO      ?= go
 BIN     := $(CURDIR)/bin
 LDFLAGS := -s -w
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: all lab reference demo test vet bench bench-api bench-ipam test-long clean
+.PHONY: all lab reference demo test vet bench bench-api bench-ipam test-long test-crash clean
 
 all:
 	@mkdir -p $(BIN)
@@ -44,6 +44,11 @@ test: vet all
 test-long: vet all
 	MOAT_TEST_LONG_OPS=1000000 $(GO) test -timeout 60m -run TestProcessesFightForAddresses -v ./ipam/etcdkv
 	MOAT_TEST_CONTENTION=1m $(GO) test -race -timeout 20m -run TestContention -v ./sdn/topology
+
+# Kills the daemon at every step that changes something outside it.
+test-crash:
+	@test "$$(id -u)" = 0 || { echo "make test-crash makes network namespaces: run it as root"; exit 1; }
+	MOAT_TEST_CRASH_EVERY_POINT=1 $(GO) test -timeout 40m -v ./cmd/internal/crash
 
 clean:
 	rm -rf $(BIN)

@@ -145,7 +145,7 @@ func clearLeftover(ctx context.Context, w wires, v Veth) error {
 		return err
 	}
 	if end != nil {
-		if end.alias != v.HostAlias {
+		if !ours(end, v.HostNS, v.HostAlias) {
 			return fmt.Errorf("%s has alias %q: %w", end.name, end.alias, ErrForeign)
 		}
 		return w.host.deleteLink(ctx, end.index)
@@ -158,6 +158,13 @@ func clearLeftover(ctx context.Context, w wires, v Veth) error {
 		return fmt.Errorf("%s: %w", end.name, ErrInterfaceExists)
 	}
 	return w.pod.deleteLink(ctx, end.index)
+}
+
+// ours says whether a host end is a pair's with that alias. One without alias, in a
+// namespace that is a bridge's home, is of a maker that died before it could stamp
+// it: the kernel sets no alias in the making.
+func ours(end *link, hostNS, alias string) bool {
+	return end.alias == alias || end.alias == "" && hostNS != ""
 }
 
 // awaitForwarding returns when the host end forwards. Carrier changes reach the

@@ -43,7 +43,7 @@ func remove(ctx context.Context, hostNS, hostName, hostAlias string) error {
 	end, err := findLink(ctx, c, hostName)
 	switch {
 	case err == nil && end == nil:
-	case err == nil && end.alias != hostAlias:
+	case err == nil && !ours(end, hostNS, hostAlias):
 		err = fmt.Errorf("%s has alias %q: %w", hostName, end.alias, ErrForeign)
 	case err == nil:
 		return removeAnnounced(ctx, ns, c, end.index)

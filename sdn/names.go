@@ -18,6 +18,12 @@ func digits[T ~string](id T) string {
 // bridge: "moat" and the first 11 hex digits of its ID.
 func InterfaceName[T ~string](id T) string { return "moat" + digits(id) }
 
+// IsInterfaceName says whether InterfaceName makes such names.
+func IsInterfaceName(name string) bool {
+	hex, ok := strings.CutPrefix(name, "moat")
+	return ok && len(hex) == nameDigits && strings.Trim(hex, "0123456789abcdef") == ""
+}
+
 // NamespaceName is the name, under /run/netns, of the namespace that a router,
 // or a bridge with a home of its own, lives in.
 func NamespaceName(id DeviceID) string { return "moat-" + digits(id) }

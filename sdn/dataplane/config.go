@@ -35,7 +35,7 @@ type Config struct {
 	NetnsDir string        // where namespaces are pinned; "": /run/netns
 	Interval time.Duration // between full passes; 0: 30 s
 	// Grace is how long an interface with a stamp of this installation may be
-	// there before its port is: an agent makes both at once. 0: 30 s.
+	// there before its port is: an agent makes both at once. 0: 15 s.
 	Grace  time.Duration
 	Kernel Kernel // nil: that of this machine
 }
@@ -43,6 +43,7 @@ type Config struct {
 const (
 	defaultDir      = "/run/netns"
 	defaultInterval = 30 * time.Second
+	defaultGrace    = 15 * time.Second
 	workers         = 4
 )
 
@@ -54,7 +55,7 @@ func (c Config) withDefaults() Config {
 		c.Interval = defaultInterval
 	}
 	if c.Grace == 0 {
-		c.Grace = defaultInterval
+		c.Grace = defaultGrace
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

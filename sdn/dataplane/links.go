@@ -132,7 +132,7 @@ func (j *job) dropLinks() error {
 	}
 	var errs []error
 	for name, l := range j.space.seen.links {
-		if _, wanted := want[name]; wanted || name == "lo" || !j.stamped(l.Alias) {
+		if _, wanted := want[name]; wanted || name == "lo" || !j.stamped(l.Alias) && !j.halfMade(l) {
 			delete(j.space.orphans, name)
 			continue
 		}
@@ -162,13 +162,24 @@ func (j *job) unwait(name string) {
 	}
 }
 
+// halfMade says whether an interface is of a pair whose maker died before it
+// could stamp it, which the kernel does not do with the making: in a namespace
+// that is stamped itself, by its name and bridge.
+func (j *job) halfMade(l rtnl.Link) bool {
+	return j.space.name != "" && l.Alias == "" && l.Kind == "veth" && l.Master != 0 && sdn.IsInterfaceName(l.Name)
+}
+
 func (j *job) overdue(name string) bool {
 	since, known := j.space.orphans[name]
 	if !known {
 		since = time.Now()
 		j.space.orphans[name] = since
 	}
-	return time.Since(since) >= j.cfg.Grace
+	left := j.cfg.Grace - time.Since(since)
+	if left > 0 {
+		j.timers.within(alarm{j.space.name, orphanAlarm}, left, func() { j.queue.add(j.space.name, true) })
+	}
+	return left <= 0
 }
 
 // drop deletes an interface that was made for Moat, and gives one that was not

@@ -8,7 +8,7 @@ import (
 // alarm names what is to be done later: one thing of one namespace.
 type alarm struct {
 	space string
-	what  string // retry, settle, suspect, or the interface that is awaited
+	what  string // retry, settle, suspect, orphan, or the interface that is awaited
 }
 
 // The alarms of a namespace as a whole.
@@ -16,6 +16,7 @@ const (
 	retryAlarm   = "retry"
 	settleAlarm  = "settle"
 	suspectAlarm = "suspect"
+	orphanAlarm  = "orphan"
 )
 
 // timers holds what is to be done later, each thing once.

@@ -10,10 +10,6 @@ import (
 	"os"
 )
 
-// GateVar names the environment variable with the path of the unix socket on which
-// a test is told of every step; without it steps just run.
-const GateVar = "MOAT_CRASHPOINTS"
-
 // What the test answers, one byte to each line that it is sent.
 const (
 	GoOn = 'g'

@@ -15,3 +15,8 @@ const (
 	REST      Kind = "rest"      // a request to a REST API that may write
 	Plugin    Kind = "plugin"    // a run of a CNI plugin of others
 )
+
+// GateVar names the environment variable with the path of the unix socket on which
+// a test is told of every step; without it, or in a build without
+// the tag crashpoints, steps just run.
+const GateVar = "MOAT_CRASHPOINTS"

@@ -1,0 +1,109 @@
+package crash
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// gate is told of every step of a daemon that changes something, and lets it pass
+// until the point that it waits for.
+type gate struct {
+	path string
+
+	mu    sync.Mutex
+	armed bool
+	at    int      // the point, counted from 1 when it was armed
+	seen  []string // points since it was armed
+	fired chan string
+	held  []net.Conn
+}
+
+func newGate(t *testing.T, dir string) *gate {
+	g := &gate{path: filepath.Join(dir, "gate.sock"), fired: make(chan string, 1)}
+	l, err := net.Listen("unix", g.path)
+	require.NoError(t, err)
+	var tasks sync.WaitGroup
+	tasks.Go(func() {
+		for {
+			c, err := l.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err == nil {
+				tasks.Go(func() { g.serve(c) })
+			}
+		}
+	})
+	t.Cleanup(func() {
+		require.NoError(t, l.Close())
+		g.disarm()
+		tasks.Wait()
+	})
+	return g
+}
+
+func (g *gate) serve(c net.Conn) {
+	lines := bufio.NewScanner(c)
+	for lines.Scan() {
+		if g.holds(lines.Text(), c) {
+			return // its process is killed; disarm closes the connection
+		}
+		if _, err := c.Write([]byte{'g'}); err != nil {
+			break
+		}
+	}
+	_ = c.Close()
+}
+
+// holds says whether the step waits at the point for its process's end.
+func (g *gate) holds(point string, c net.Conn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.armed {
+		return false
+	}
+	g.seen = append(g.seen, point)
+	if len(g.seen) < g.at {
+		return false
+	}
+	if len(g.seen) == g.at {
+		g.fired <- point
+	}
+	g.held = append(g.held, c) // what comes after the point comes too late
+	return true
+}
+
+// arm has the gate fire at the n-th point from now on.
+func (g *gate) arm(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.armed, g.at, g.seen = true, n, nil
+}
+
+// disarm lets everything pass.
+func (g *gate) disarm() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.armed = false
+	for _, c := range g.held {
+		_ = c.Close()
+	}
+	g.held = nil
+	select {
+	case <-g.fired:
+	default:
+	}
+}
+
+// kind is a point without its side.
+func kind(point string) string {
+	_, step, _ := strings.Cut(point, " ")
+	return step
+}

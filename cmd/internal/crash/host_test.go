@@ -1,0 +1,211 @@
+package crash
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"github.com/moatnet/moat/cmd/internal/lab"
+	"github.com/moatnet/moat/cmd/internal/world"
+	"github.com/moatnet/moat/sdn/effect"
+	"github.com/moatnet/moat/sdn/embedetcd"
+)
+
+// bin is the folder of the programs, built to tell of their steps.
+var bin string
+
+func TestMain(m *testing.M) { os.Exit(withPrograms(m)) }
+
+func withPrograms(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "moat-crash-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	bin = dir
+	build := exec.Command("go", "build", "-tags", "crashpoints", "-o", dir+"/", "github.com/moatnet/moat/cmd/moat", "github.com/moatnet/moat/cmd/moat-cni")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// host is a machine with a daemon that a gate stands beside.
+type host struct {
+	t      *testing.T
+	lab    *lab.Lab
+	ns     *lab.Namespace
+	daemon *lab.Daemon
+	gate   *gate
+	place  world.Place
+}
+
+func newHost(t *testing.T, args ...string) *host {
+	l, err := lab.New()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	h := &host{t: t, lab: l, gate: newGate(t, l.Dir)}
+	t.Setenv(effect.GateVar, h.gate.path)
+	h.ns, err = l.Namespace("host")
+	require.NoError(t, err)
+	outside, err := l.Namespace("outside")
+	require.NoError(t, err)
+	require.NoError(t, l.Cable(
+		lab.End{In: h.ns, Interface: "eth0", Address: netip.MustParsePrefix("192.0.2.10/24")},
+		lab.End{In: outside, Interface: "eth0", Address: netip.MustParsePrefix("192.0.2.1/24")}))
+	require.NoError(t, h.ns.Route(netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("192.0.2.1")))
+	require.NoError(t, h.ns.Sysctl("net/ipv4/ip_forward", "1"))
+	endpoint := h.etcd()
+	h.daemon = &lab.Daemon{Bin: bin, Dir: l.Dir, Host: h.ns, Args: append([]string{"--etcd-endpoints", endpoint}, args...)}
+	h.place.Namespaces = map[string]string{"host": h.ns.Path}
+	h.place.NetnsDir = h.daemon.NetnsDir()
+	h.place.Folders = []string{h.daemon.DataDir(), h.daemon.ConfDir()}
+	h.place.Prefixes = []string{"/moat/"}
+	h.place.Lasting = lasting
+	require.NoError(t, h.daemon.Start(t.Context()))
+	t.Cleanup(h.end)
+	return h
+}
+
+// etcd is a process's own: it stays when the daemon is killed.
+func (h *host) etcd() string {
+	dir, err := os.MkdirTemp("", "etcd")
+	require.NoError(h.t, err)
+	h.t.Cleanup(func() { require.NoError(h.t, os.RemoveAll(dir)) })
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	defer cancel()
+	server, err := embedetcd.Start(ctx, embedetcd.Config{Dir: dir})
+	require.NoError(h.t, err)
+	h.t.Cleanup(server.Close)
+	h.place.Etcd, err = clientv3.New(clientv3.Config{Endpoints: []string{server.Endpoint()}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
+	require.NoError(h.t, err)
+	h.t.Cleanup(func() { require.NoError(h.t, h.place.Etcd.Close()) })
+	return server.Endpoint()
+}
+
+var (
+	// comesAndGoes are keys: since when an address or a slot is free, who is alive,
+	// and the marks that order writes.
+	comesAndGoes = regexp.MustCompile(`^key /moat/(ipam/v1/freed/|ipam/v1/slots/.*"freedAt"|live|sdn/(head|meta/))`)
+	// changesHands is of the process that serves an attachment, and not of that.
+	changesHands = regexp.MustCompile(`"(state|owner|deadline)":"[^"]*",?`)
+)
+
+func lasting(line string) string {
+	if comesAndGoes.MatchString(line) {
+		return ""
+	}
+	return changesHands.ReplaceAllString(line, "")
+}
+
+func (h *host) end() {
+	if h.t.Failed() {
+		if log, err := os.ReadFile(h.daemon.LogFile()); err == nil {
+			h.t.Logf("the daemon's log:\n%s", log[max(0, len(log)-6000):])
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if !h.daemon.Running() {
+		require.NoError(h.t, h.daemon.Start(ctx))
+	}
+	out, err := h.daemon.CLI(ctx, "down", "--yes", "--force")
+	if err != nil {
+		_ = h.daemon.Kill()
+	}
+	require.NoError(h.t, err, out)
+	require.NoError(h.t, h.daemon.Wait())
+}
+
+func (h *host) look() []string {
+	h.t.Helper()
+	lines, err := h.place.Look(h.t.Context())
+	require.NoError(h.t, err)
+	return lines
+}
+
+// comesBackTo waits until the world is as it was.
+func (h *host) comesBackTo(before []string, within time.Duration, after string) {
+	h.t.Helper()
+	var diff []string
+	deadline := time.Now().Add(within)
+	for {
+		now, err := h.place.Look(h.t.Context())
+		if err != nil { // a namespace may be on its way in or out
+			diff = []string{err.Error()}
+		} else if diff = world.Differences(before, now); len(diff) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			require.Empty(h.t, strings.Join(diff, "\n"), "left or lost after %s", after)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (h *host) runtime() *lab.Runtime {
+	h.t.Helper()
+	rt, err := h.daemon.Runtime()
+	require.NoError(h.t, err)
+	return rt
+}
+
+func (h *host) pod(tenant, name string) *lab.Pod {
+	h.t.Helper()
+	p, err := h.lab.NewPod(tenant, name)
+	require.NoError(h.t, err)
+	return p
+}
+
+func (h *host) add(p *lab.Pod) {
+	h.t.Helper()
+	require.NoError(h.t, h.runtime().Add(h.t.Context(), p))
+}
+
+func (h *host) del(p *lab.Pod) {
+	h.t.Helper()
+	require.NoError(h.t, h.runtime().Del(h.t.Context(), p))
+}
+
+func (h *host) cli(args ...string) {
+	h.t.Helper()
+	out, err := h.daemon.CLI(h.t.Context(), args...)
+	require.NoError(h.t, err, out)
+}
+
+// killedAt runs op until the n-th point of its steps, where the daemon is killed,
+// and starts the daemon again. It returns "" when op ended before that.
+func (h *host) killedAt(n int, op func() error) string {
+	h.t.Helper()
+	h.gate.arm(n)
+	ended := make(chan error, 1)
+	go func() { ended <- op() }()
+	select {
+	case err := <-ended:
+		h.gate.disarm()
+		require.NoError(h.t, err, "undisturbed, after %d points", n-1)
+		return ""
+	case point := <-h.gate.fired:
+		require.NoError(h.t, h.daemon.Kill())
+		<-ended // what it says does not matter: it may have been done or not
+		h.gate.disarm()
+		require.NoError(h.t, h.daemon.Start(h.t.Context()), "start after %s", point)
+		return point
+	case <-time.After(2 * time.Minute):
+		require.FailNow(h.t, "neither done nor at the point", "point %d", n)
+		return ""
+	}
+}

@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/moatnet/moat/ipam/etcdkv"
 	"github.com/moatnet/moat/ipam/ledger"
+	"github.com/moatnet/moat/sdn/embedetcd"
 )
 
 const (
@@ -26,6 +28,12 @@ const (
 	// number of its own, as `make test-long` does.
 	fightOps = 20_000
 	longOps  = "MOAT_TEST_LONG_OPS"
+	// fightRevisions are kept by etcd when the test is short, so that it compacts.
+	fightRevisions = 2_000
+	// fightBytes is what the database may take, however many operations there were.
+	fightBytes = 128 << 20
+	// sizeEvery is after how many operations its size is looked at.
+	sizeEvery = 50_000
 
 	addressKeys = "/fight/ipam/v1/pools/p/addresses/"
 )
@@ -33,17 +41,19 @@ const (
 // TestProcessesFightForAddresses has three client processes hold and give back
 // addresses of a small pool, over an etcd that writes to disk; two of them are
 // killed again and again, and answers are lost. What all were told must be
-// linearizable in the order that etcd gave to the effects, and at the end every
-// address can be leased once.
+// linearizable in the order that etcd gave to the effects, and by a search that
+// does not know it; at the end every address can be leased once. Meanwhile the
+// database does not grow with the operations.
 func TestProcessesFightForAddresses(t *testing.T) {
-	total := fightOps
+	total, revisions := fightOps, fightRevisions
 	if long := os.Getenv(longOps); long != "" {
 		var err error
 		total, err = strconv.Atoi(long)
 		require.NoError(t, err)
+		revisions = 0 // as by default
 	}
-	s, _ := start(t)
-	f := &fight{t: t, endpoint: s.Endpoint(), share: total / 12, pools: ledger.NewPools(etcdkv.New(s.Client(), "/fight/"), ledger.PoolOptions{})}
+	s, _ := startWith(t, embedetcd.Config{Revisions: revisions})
+	f := &fight{t: t, endpoint: s.Endpoint(), share: total / 12, usage: s.Usage, pools: ledger.NewPools(etcdkv.New(s.Client(), "/fight/"), ledger.PoolOptions{})}
 	watching, stop := context.WithCancel(t.Context())
 	defer stop()
 	var events []event
@@ -79,8 +89,12 @@ func TestProcessesFightForAddresses(t *testing.T) {
 		t.Fatal("the watch did not reach revision", end.Header.Revision)
 	}
 	require.NoError(t, check(f.ops, events))
+	require.NoError(t, checkPorcupine(f.ops, events, porcupineAddresses))
 	t.Logf("%d operations, %d effects, %d processes killed", len(f.ops), len(events), f.killed)
 	require.Positive(t, f.killed)
+	_, err = s.Client().Get(ctx, addressKeys, clientv3.WithRev(1))
+	require.ErrorIs(t, err, rpctypes.ErrCompacted, "etcd drops its history")
+	require.Less(t, f.largest, int64(fightBytes), "and so does not grow")
 	for _, node := range f.nodes { // transactions of the dead may have arrived since
 		f.reap(node)
 	}
@@ -119,6 +133,7 @@ type fight struct {
 	t        *testing.T
 	endpoint string
 	share    int // operations of one process
+	usage    func() embedetcd.Usage
 	pools    *ledger.Pools
 
 	mu     sync.Mutex
@@ -126,6 +141,17 @@ type fight struct {
 	done   int
 	killed int
 	nodes  []string
+	// largest is the size of the database when it was largest, in bytes.
+	largest int64
+}
+
+// sized notes the database's size; the caller holds mu.
+func (f *fight) sized() {
+	u := f.usage()
+	f.largest = max(f.largest, u.Size)
+	if f.done%sizeEvery == 0 {
+		f.t.Logf("%7d operations: the database has %.1f MiB, %.1f of them in use", f.done, float64(u.Size)/(1<<20), float64(u.InUse)/(1<<20))
+	}
 }
 
 func (f *fight) count() int {
@@ -177,8 +203,9 @@ func (f *fight) read(out io.Reader) (finished bool) {
 		finished = finished || o.Kind == opFinished
 		f.mu.Lock()
 		f.ops = append(f.ops, o)
-		if o.Kind != opBegin {
+		if o.Kind != opBegin && o.Kind != opEnding {
 			f.done++
+			f.sized()
 		}
 		f.mu.Unlock()
 	}
@@ -206,6 +233,9 @@ func (f *fight) reap(node string) {
 		f.t.Errorf("what %s left: %v", node, err)
 	}
 	for _, h := range held {
+		f.mu.Lock()
+		f.ops = append(f.ops, op{Kind: opEnding, Container: h.ContainerID, Addr: h.Leases[0].Address.Addr().String(), Lease: h.Revision, From: monotonic()})
+		f.mu.Unlock()
 		if err := f.pools.GiveBack(f.t.Context(), h); err != nil {
 			f.t.Errorf("give back what %s left: %v", node, err)
 		}

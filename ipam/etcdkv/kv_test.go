@@ -20,9 +20,14 @@ import (
 )
 
 func start(t *testing.T) (s *embedetcd.Server, stop func()) {
+	return startWith(t, embedetcd.Config{})
+}
+
+func startWith(t *testing.T, cfg embedetcd.Config) (s *embedetcd.Server, stop func()) {
 	dir, err := os.MkdirTemp("", "i")
 	require.NoError(t, err)
-	s, err = embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir})
+	cfg.Dir = dir
+	s, err = embedetcd.Start(t.Context(), cfg)
 	require.NoError(t, err)
 	stop = sync.OnceFunc(s.Close)
 	t.Cleanup(func() { stop(); require.NoError(t, os.RemoveAll(dir)) })

@@ -172,7 +172,8 @@ func (w *worker) hold(ctx context.Context, pools *ledger.Pools, h ipam.Holding, 
 
 // giveBack reports a GiveBack; false when it is not known to have ended.
 func (w *worker) giveBack(ctx context.Context, pools *ledger.Pools, kv *revisions, h ipam.Holding) bool {
-	o := op{Container: h.ContainerID, Addr: h.Leases[0].Address.Addr().String(), From: monotonic()}
+	o := op{Kind: opEnding, Container: h.ContainerID, Addr: h.Leases[0].Address.Addr().String(), Lease: h.Revision, From: monotonic()}
+	w.report(o)
 	err := pools.GiveBack(ctx, h)
 	o.To = monotonic()
 	switch {

@@ -4,6 +4,10 @@
 // of the version that was asked for. What a pod asks for in its annotations it
 // learns from a Cluster, once for an ADD.
 //
+// A pod may have several networks, which a network source names (networks*.go):
+// they are recorded, then made one after the other, each by the tenant's service or
+// by plugins of others.
+//
 // It decides nothing about networks and touches neither kernel, etcd nor the
 // SDN. Commands under cmd/moat import it.
 package agent

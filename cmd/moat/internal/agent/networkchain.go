@@ -24,7 +24,7 @@ type chain struct {
 	list    *libcni.NetworkConfigList
 	rt      *libcni.RuntimeConf
 	cni     *libcni.CNIConfig
-	plugins delegates
+	plugins *pluginExec
 }
 
 // chain is that of a step for this call. What its plugins answered is kept in
@@ -41,7 +41,7 @@ func (c *call) chain(s netsource.Step, args, folder string) (chain, error) {
 		return chain{}, err
 	}
 	exec := &pluginExec{delegates: delegates{env, c.others.runner}}
-	return chain{list, rt, libcni.NewCNIConfigWithCacheDir(filepath.SplitList(env.Path), folder, exec), exec.delegates}, nil
+	return chain{list, rt, libcni.NewCNIConfigWithCacheDir(filepath.SplitList(env.Path), folder, exec), exec}, nil
 }
 
 // argsFor is CNI_ARGS for a network. Wishes for an address or a MAC are for the
@@ -83,12 +83,14 @@ func (c *call) capabilities(s netsource.Step) (map[string]any, error) {
 	return all, nil
 }
 
-func (c chain) add(ctx context.Context) (*types100.Result, error) {
+// add makes the network. ran is how many of its plugins ran, whatever became of
+// them.
+func (c chain) add(ctx context.Context) (result *types100.Result, ran int, err error) {
 	r, err := c.cni.AddNetworkList(ctx, c.list, c.rt)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		result, err = types100.NewResultFromResult(r)
 	}
-	return types100.NewResultFromResult(r)
+	return result, c.plugins.ran, err
 }
 
 func (c chain) del(ctx context.Context) error { return c.cni.DelNetworkList(ctx, c.list, c.rt) }
@@ -131,6 +133,7 @@ func (c chain) collect(ctx context.Context, valid []types.GCAttachment) error {
 type pluginExec struct {
 	version.PluginDecoder
 	delegates
+	ran int // plugins that were started
 }
 
 // FindInPath leaves the search to who runs the plugin, in whose surroundings
@@ -145,11 +148,15 @@ func (e *pluginExec) ExecPlugin(ctx context.Context, plugin string, stdin []byte
 			command = value
 		}
 	}
-	return e.run(ctx, delegation{plugin: plugin, command: command, config: stdin})
+	out, err := e.run(ctx, delegation{plugin: plugin, command: command, config: stdin})
+	if never := (unstarted{}); !errors.As(err, &never) {
+		e.ran++
+	}
+	return out, err
 }
 
 // networkFailure says in which network a plugin failed.
-func networkFailure(subject string, s netsource.Step, err error) error {
+func networkFailure(subject string, s netsource.Step, err error) *cniconf.Error {
 	failure := &cniconf.Error{Code: cniconf.CodeIO, Msg: err.Error(), Details: "see what the network's plugins say of themselves"}
 	var own *cniconf.Error
 	switch {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/moat/internal/netsource"
+	"github.com/moatnet/moat/ipam"
 )
 
 // NetworkSource says which networks pods get.
@@ -26,22 +27,36 @@ func (c *call) addNetworks(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !asked {
-		return c.add(ctx)
-	}
-	conf, err := ParseConfig(c.request.Config)
-	if err != nil {
-		return nil, err
-	}
 	at := c.agent.attachment(c.head.Name, c.request.Env)
 	unlock, err := c.agent.networks.lock(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if again, err := c.resumeNetworks(ctx, conf); again != nil || err != nil {
-		return again, err
+	rec, err := c.agent.networks.read(at)
+	if err != nil {
+		return nil, err
 	}
+	if rec == nil && !asked {
+		return c.add(ctx)
+	}
+	conf, err := ParseConfig(c.request.Config)
+	if err != nil {
+		return nil, err
+	}
+	if rec != nil {
+		if again, err := c.resumeNetworks(ctx, conf, *rec); again != nil || err != nil {
+			return again, err
+		}
+	}
+	if !asked {
+		return c.add(ctx)
+	}
+	return c.askedNetworks(ctx, at, pod, conf)
+}
+
+// askedNetworks asks the source and makes what it answers.
+func (c *call) askedNetworks(ctx context.Context, at ipam.Attachment, pod netsource.Pod, conf Config) ([]byte, error) {
 	steps, err := c.planNetworks(ctx, pod, conf)
 	if err != nil {
 		return nil, err
@@ -58,7 +73,7 @@ func (c *call) addNetworks(ctx context.Context) ([]byte, error) {
 	}
 	printed, err := c.makeNetworks(ctx, conf, &rec)
 	if err != nil {
-		c.takeBack(ctx, rec)
+		c.takeBack(ctx, rec, err)
 		return nil, err
 	}
 	return printed, nil
@@ -75,7 +90,8 @@ func (c *call) pod() (p netsource.Pod, asked bool, err error) {
 	if err != nil {
 		return p, false, err
 	}
-	p = netsource.Pod{Name: args["K8S_POD_NAME"], Namespace: args["K8S_POD_NAMESPACE"], UID: args["K8S_POD_UID"], Node: c.agent.node}
+	p = netsource.Pod{Name: args["K8S_POD_NAME"], Namespace: args["K8S_POD_NAMESPACE"], UID: args["K8S_POD_UID"], Node: c.agent.node,
+		Network: c.head.Name, IfName: c.request.Env.IfName}
 	listed := len(source.Namespaces) == 0 || slices.Contains(source.Namespaces, p.Namespace)
 	return p, p.Name != "" && listed, nil
 }

@@ -37,13 +37,14 @@ type several struct {
 	asked   []netsource.Pod
 	source  *agent.NetworkSource
 
-	mu   sync.Mutex
-	runs []string        // "ADD storage net1"
-	made map[string]bool // "storage net1"
-	fail map[string]bool // of runs
-	envs []cniconf.Env
-	gc   map[string]string // the valid list by network
-	deaf bool              // plugins give another address than they are asked for
+	mu               sync.Mutex
+	runs             []string        // "ADD storage net1"
+	made             map[string]bool // "storage net1"
+	fail             map[string]bool // of runs
+	envs             []cniconf.Env
+	gc               map[string]string // the valid list by network
+	missing, refuses string            // the network whose first plugin is not there, or takes nothing
+	deaf             bool              // plugins give another address than they are asked for
 }
 
 const storage = `{"cniVersion":"1.1.0","name":"storage","plugins":[{"type":"first","capabilities":{"mac":true}},{"type":"second"}]}`
@@ -102,6 +103,12 @@ func (s *several) run(_ context.Context, r protocol.Run) protocol.Ran {
 	require.NoError(s.t, json.Unmarshal(r.Config, &conf))
 	what := conf.Name + " " + r.Env.IfName
 	call := r.Env.Command + " " + strings.TrimSpace(what)
+	switch {
+	case r.Plugin == "first" && conf.Name == s.missing:
+		return protocol.Ran{Unstarted: true, Failure: &cniconf.Error{Code: 7, Msg: `plugin "first": not found`}}
+	case conf.Name == s.refuses:
+		return protocol.Ran{Status: 1, Stdout: []byte(`{"code":7,"msg":"that is no configuration"}`)}
+	}
 	if r.Plugin == "first" {
 		if r.Env.Command != cniconf.Add {
 			return protocol.Ran{}
@@ -217,16 +224,16 @@ func TestANetworkThatFailsTakesAllAlong(t *testing.T) {
 	}{
 		"the third plugin": {func(s *several) { s.fail["ADD backup net2"] = true }, 110, `network "backup", interface net2: plugin "second": no more cables`,
 			[]string{"ADD storage net1", "ADD backup net2", "DEL backup net2", "DEL storage net1"}},
-		"the tenant's own": {func(s *several) { s.service.onAttach(func(context.Context) error { return errors.New("no port") }) }, 5, `network "moat", interface eth0: no port`,
-			[]string{"DEL backup net2", "DEL storage net1"}},
+		"a plugin that is not there": {func(s *several) { s.missing = "backup" }, 7, `network "backup", interface net2: plugin "first": not found`,
+			[]string{"ADD storage net1", "DEL storage net1"}},
+		"a plugin that refuses whatever it is asked": {func(s *several) { s.refuses = "backup" }, 7, "that is no configuration",
+			[]string{"ADD storage net1", "DEL storage net1"}},
+		"the tenant's own": {func(s *several) { s.service.onAttach(func(context.Context) error { return errors.New("no port") }) }, 5, `network "moat", interface eth0: no port`, nil},
 		"a plugin that takes another address": {func(s *several) { s.deaf = true }, 7, "wants the address 10.1.0.5/16, the network gave 10.2.0.9/16",
-			[]string{"ADD storage net1", "DEL backup net2", "DEL storage net1"}},
-		"a subnet of another length": {func(s *several) { s.entries[0].Address = netip.MustParsePrefix("10.9.0.2/22") }, 7, "wants the address 10.9.0.2/22, the network gave 10.9.0.2/24",
-			[]string{"DEL backup net2", "DEL storage net1"}},
-		"a gateway of nobody": {func(s *several) { s.entries[0].Gateway = netip.MustParseAddr("10.9.0.3") }, 7, "wants the gateway 10.9.0.3, the network gave 10.9.0.1",
-			[]string{"DEL backup net2", "DEL storage net1"}},
-		"a MAC that the tenant's network has not": {func(s *several) { s.entries[0].MAC = "02:00:00:00:00:99" }, 7, "wants the MAC 02:00:00:00:00:99",
-			[]string{"DEL backup net2", "DEL storage net1"}},
+			[]string{"ADD storage net1", "DEL storage net1"}},
+		"a subnet of another length":              {func(s *several) { s.entries[0].Address = netip.MustParsePrefix("10.9.0.2/22") }, 7, "wants the address 10.9.0.2/22, the network gave 10.9.0.2/24", nil},
+		"a gateway of nobody":                     {func(s *several) { s.entries[0].Gateway = netip.MustParseAddr("10.9.0.3") }, 7, "wants the gateway 10.9.0.3, the network gave 10.9.0.1", nil},
+		"a MAC that the tenant's network has not": {func(s *several) { s.entries[0].MAC = "02:00:00:00:00:99" }, 7, "wants the MAC 02:00:00:00:00:99", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSeveral(t)
@@ -252,7 +259,7 @@ func TestWhatCannotBeUndoneIsUndoneLater(t *testing.T) {
 	delete(s.fail, "DEL storage net1")
 	delete(s.fail, "ADD backup net2")
 	s.ok(cniconf.Add, nil)
-	require.Equal(t, []string{"DEL backup net2", "DEL storage net1", "ADD storage net1", "ADD backup net2"}, s.runs)
+	require.Equal(t, []string{"DEL storage net1", "ADD storage net1", "ADD backup net2"}, s.runs, "what was undone is not undone again")
 	s.ok(cniconf.Del, nil)
 	s.nothingIsLeft()
 }
@@ -261,7 +268,7 @@ func TestSeveralNetworksForOnePod(t *testing.T) {
 	s := newSeveral(t)
 	s.entries[1].MAC = "02:00:00:00:01:05"
 	out := s.ok(cniconf.Add, keys{"runtimeConfig": keys{"mac": "02:00:00:00:00:02"}})
-	require.Equal(t, []netsource.Pod{{Name: "p1", Namespace: "blue", UID: "u1", Node: "node-1"}}, s.asked)
+	require.Equal(t, []netsource.Pod{{Name: "p1", Namespace: "blue", UID: "u1", Node: "node-1", Network: "tenants", IfName: "eth0"}}, s.asked)
 	r, _ := s.service.request()
 	require.Equal(t, []netip.Addr{netip.MustParseAddr("10.9.0.2")}, r.IPs)
 	require.Equal(t, gateway, r.Gateway)
@@ -359,6 +366,7 @@ func TestDelOfSeveralNetworksAfterARestart(t *testing.T) {
 	reply := s.call(cniconf.Del, nil)
 	require.NotNil(t, reply.Failure)
 	require.EqualValues(t, 110, reply.Failure.Code)
+	require.Contains(t, reply.Failure.Details, "buy some; what is left to undo is recorded in "+s.dir)
 	require.Equal(t, map[string]bool{"storage net1": true}, s.made)
 	delete(s.fail, "DEL storage net1")
 	for range 2 {

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
@@ -10,19 +11,18 @@ import (
 	"github.com/moatnet/moat/tenant"
 )
 
-// makeNetworks makes them in their order, and completes the record.
+// makeNetworks makes them in their order, and completes the record. After an
+// error the record has what was begun, in memory.
 func (c *call) makeNetworks(ctx context.Context, conf Config, rec *networkRecord) ([]byte, error) {
 	results := make([]*types100.Result, 0, len(rec.Steps))
-	for _, s := range rec.Steps {
-		r, err := c.makeStep(ctx, conf, s)
+	for i, s := range rec.Steps {
+		r, begun, err := c.makeStep(ctx, conf, s)
 		if err == nil {
 			err = obeyed(s, r)
 		}
-		if served := (*tenant.Error)(nil); errors.As(err, &served) {
-			return nil, err
-		}
 		if err != nil {
-			return nil, networkFailure(c.request.Env.Subject(), s, err)
+			rec.Steps = slices.Concat(rec.Steps[:i], begun)
+			return nil, stepFailure(c.request.Env.Subject(), s, err)
 		}
 		results = append(results, r)
 	}
@@ -37,21 +37,38 @@ func (c *call) makeNetworks(ctx context.Context, conf Config, rec *networkRecord
 	return printAs(conf.CNIVersion, all)
 }
 
-func (c *call) makeStep(ctx context.Context, conf Config, s netsource.Step) (*types100.Result, error) {
+// stepFailure says in which network an ADD failed, unless the tenant's own says
+// it itself.
+func stepFailure(subject string, s netsource.Step, err error) error {
+	if served := (*tenant.Error)(nil); errors.As(err, &served) {
+		return err
+	}
+	return networkFailure(subject, s, err)
+}
+
+// makeStep makes one network. begun is the step as far as it is to be undone, or
+// nothing.
+func (c *call) makeStep(ctx context.Context, conf Config, s netsource.Step) (r *types100.Result, begun []netsource.Step, err error) {
 	if s.List == nil {
 		own := *c
 		own.wish = &s.Entry
 		printed, err := own.add(ctx)
 		if err != nil {
-			return nil, err
+			return nil, []netsource.Step{s}, err
 		}
-		return readResult(Config{CNIVersion: conf.CNIVersion, PrevResult: printed})
+		r, err = readResult(Config{CNIVersion: conf.CNIVersion, PrevResult: printed})
+		return r, []netsource.Step{s}, err
 	}
 	chain, err := c.stepChain(s, c.request.Env.Args)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return chain.add(ctx)
+	r, ran, err := chain.add(ctx)
+	part, some, failed := s.Begun(ran)
+	if some {
+		begun = []netsource.Step{part}
+	}
+	return r, begun, errors.Join(err, failed)
 }
 
 func (c *call) stepChain(s netsource.Step, args string) (chain, error) {
@@ -60,13 +77,9 @@ func (c *call) stepChain(s netsource.Step, args string) (chain, error) {
 
 // resumeNetworks answers for a pod whose networks are recorded: what the first
 // ADD answered, if all of them are in place; else they are undone.
-func (c *call) resumeNetworks(ctx context.Context, conf Config) ([]byte, error) {
-	rec, err := c.agent.networks.read(c.agent.attachment(c.head.Name, c.request.Env))
-	if err != nil || rec == nil {
-		return nil, err
-	}
+func (c *call) resumeNetworks(ctx context.Context, conf Config, rec networkRecord) ([]byte, error) {
 	if rec.Done {
-		result, err := c.inPlace(ctx, conf, *rec)
+		result, err := c.inPlace(ctx, conf, rec)
 		if err == nil {
 			return printAs(conf.CNIVersion, result)
 		}
@@ -75,7 +88,7 @@ func (c *call) resumeNetworks(ctx context.Context, conf Config) ([]byte, error) 
 		}
 		c.agent.log.Info("a pod's networks are recorded but not in place; they are made anew", "call", c.request.Env.Subject(), "error", err)
 	}
-	return nil, c.undoSteps(ctx, *rec)
+	return nil, c.undoSteps(ctx, rec)
 }
 
 // inPlace is the result of the networks of a record, all of which are there.
@@ -95,7 +108,8 @@ func (c *call) inPlace(ctx context.Context, conf Config, rec networkRecord) (*ty
 // by its answer to a repeated ADD.
 func (c *call) again(ctx context.Context, conf Config, rec networkRecord, s netsource.Step) (*types100.Result, error) {
 	if s.List == nil {
-		return c.makeStep(ctx, conf, s)
+		r, _, err := c.makeStep(ctx, conf, s)
+		return r, err
 	}
 	chain, err := c.stepChain(s, rec.Env.Args)
 	if err == nil {

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -104,9 +103,8 @@ func TestALaterAddOfTheNameIsAnother(t *testing.T) {
 
 	unlock, err := a.networks.lock(t.Context(), rec.Attachment)
 	require.NoError(t, err)
-	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	require.ErrorContains(t, a.undoRecorded(short, later, a.runHere), "wait for another call for m/c/eth0")
+	require.NoError(t, a.undoRecorded(t.Context(), later, a.runHere), "a call works on it")
+	require.Empty(t, calls())
 	unlock()
 	require.NoError(t, a.undoRecorded(t.Context(), later, a.runHere))
 	require.Equal(t, "DEL eth0 ''\n", calls())

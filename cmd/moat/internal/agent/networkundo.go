@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/containernetworking/cni/libcni"
 	"github.com/containernetworking/cni/pkg/types"
@@ -14,30 +15,49 @@ import (
 	"github.com/moatnet/moat/cmd/moat/internal/netsource"
 )
 
-// takeBack undoes what an ADD did that failed, also when its caller is gone.
-// What cannot be undone now stays recorded, for DEL, GC and the next ADD.
-func (c *call) takeBack(ctx context.Context, rec networkRecord) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.agent.timeout)
+// takeBack undoes what an ADD did that failed for a reason, also when its caller
+// is gone. What cannot be undone now stays recorded, for DEL, GC and the next ADD. A
+// plugin that refuses its configuration twice, to ADD and to DEL, did nothing.
+func (c *call) takeBack(ctx context.Context, rec networkRecord, why error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	if err := c.undoSteps(ctx, rec); err != nil {
-		c.agent.log.Error("undo a pod's networks", "call", c.request.Env.Subject(), "error", err)
+	last := len(rec.Steps) - 1
+	if err := c.undo(ctx, rec, func(i int, err error) bool { return i == last && refused(why) && refused(err) }); err != nil {
+		c.agent.log.Error("undo a pod's networks; it is tried again later", "call", c.request.Env.Subject(), "error", err)
 	}
+}
+
+// refused says whether a plugin did not take its configuration (CNI 1.1.0,
+// section 5: codes 1, 2, 6 and 7).
+func refused(err error) bool {
+	var e *cniconf.Error
+	return errors.As(err, &e) && slices.Contains([]cniconf.Code{cniconf.CodeVersion, cniconf.CodeUnsupported, cniconf.CodeDecode, cniconf.CodeConfig}, e.Code)
 }
 
 // undoSteps undoes all networks of a record in reverse, and forgets it when
 // nothing of them is left.
 func (c *call) undoSteps(ctx context.Context, rec networkRecord) error {
+	return c.undo(ctx, rec, func(int, error) bool { return false })
+}
+
+// undo is undoSteps; forgiven says which failure of which step is none.
+func (c *call) undo(ctx context.Context, rec networkRecord, forgiven func(int, error) bool) error {
 	undo := *c
 	undo.request.Env.Command = cniconf.Del
 	undo.others.env = undo.request.Env
 	var errs []error
-	for _, s := range slices.Backward(rec.Steps) {
-		errs = append(errs, undo.undoStep(ctx, rec, s))
+	var left []netsource.Step
+	for i, s := range slices.Backward(rec.Steps) {
+		if err := undo.undoStep(ctx, rec, s); err != nil && !forgiven(i, err) {
+			errs, left = append(errs, err), append(left, s)
+		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return err
+	if len(left) == 0 {
+		return c.agent.networks.remove(rec.Attachment)
 	}
-	return c.agent.networks.remove(rec.Attachment)
+	slices.Reverse(left)
+	rec.Steps, rec.Done = left, false
+	return errors.Join(append(errs, c.agent.networks.write(rec))...)
 }
 
 func (c *call) undoStep(ctx context.Context, rec networkRecord, s netsource.Step) error {
@@ -49,7 +69,9 @@ func (c *call) undoStep(ctx context.Context, rec networkRecord, s netsource.Step
 		err = chain.del(ctx)
 	}
 	if err != nil {
-		return networkFailure(c.request.Env.Subject(), s, err)
+		failure := networkFailure(c.request.Env.Subject(), s, err)
+		failure.Details = strings.TrimPrefix(failure.Details+"; ", "; ") + "what is left to undo is recorded in " + c.agent.networks.folder(rec.Attachment)
+		return failure
 	}
 	return nil
 }
@@ -157,8 +179,9 @@ func (c *call) forwardGC(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// undoRecorded undoes what is recorded of a pod that does not call itself. Its
-// namespace is named to the plugins only if the same one is at its path still.
+// undoRecorded undoes what is recorded of a pod that does not call itself, unless
+// it does now. Its namespace is named to the plugins only if the same one is at its
+// path still.
 func (a *Agent) undoRecorded(ctx context.Context, rec networkRecord, run protocol.Runner) error {
 	env := rec.Env
 	env.Command = cniconf.Del
@@ -170,9 +193,9 @@ func (a *Agent) undoRecorded(ctx context.Context, rec networkRecord, run protoco
 	if failure != nil {
 		return failure
 	}
-	unlock, err := a.networks.lock(ctx, rec.Attachment)
-	if err != nil {
-		return err
+	unlock, held := a.networks.busy.try(rec.Attachment)
+	if held != nil {
+		return nil
 	}
 	defer unlock()
 	now, err := a.networks.read(rec.Attachment)

@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/containernetworking/cni/pkg/utils"
+	"github.com/containernetworking/cni/pkg/version"
 )
 
 // maxFile bounds a network's file, in bytes.
@@ -101,7 +103,22 @@ func read(folder fs.FS, file string) (c chain, named string, err error) {
 	} else if err := json.Unmarshal(plugins, &c.plugins); err != nil {
 		return c, named, fmt.Errorf("plugins: %w", err)
 	}
-	return c, named, c.valid()
+	return c, named, errors.Join(c.spoken(), c.valid())
+}
+
+// spoken refuses a version of CNI that no plugin could be asked in, not even to
+// undo something.
+func (c chain) spoken() error {
+	raw, is := c.list["cniVersion"]
+	if !is {
+		return nil // 0.1.0, or one of cniVersions
+	}
+	var asked string
+	err := json.Unmarshal(raw, &asked)
+	if err == nil && slices.Contains(version.All.SupportedVersions(), asked) {
+		return nil
+	}
+	return fmt.Errorf("cniVersion is %s, one of %s is wanted", orNone(raw), strings.Join(version.All.SupportedVersions(), ", "))
 }
 
 // valid refuses what cannot be run, and Moat's own plugin, which would ask again.
@@ -126,6 +143,21 @@ func orNone(b json.RawMessage) string {
 		return "missing"
 	}
 	return fmt.Sprintf("%.*s", longestQuote, b)
+}
+
+// Begun is the step with its first n plugins alone; false: that is none.
+func (s Step) Begun(n int) (Step, bool, error) {
+	var c chain
+	if err := json.Unmarshal(s.List, &c.list); err != nil {
+		return s, false, err
+	}
+	if err := json.Unmarshal(c.list["plugins"], &c.plugins); err != nil {
+		return s, false, err
+	}
+	c.plugins = c.plugins[:min(n, len(c.plugins))]
+	var err error
+	s.List, err = c.marshal()
+	return s, n > 0, err
 }
 
 // marshal is the chain as a network configuration list.

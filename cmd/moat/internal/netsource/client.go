@@ -14,6 +14,8 @@ import (
 const (
 	// maxBody bounds an answer, in bytes.
 	maxBody = 1 << 20
+	// maxHeader bounds an answer's header, in bytes.
+	maxHeader = 64 << 10
 	// maxRedirects bounds how often an answer may send on to another path.
 	maxRedirects = 3
 	// idle is how long a connection is kept for the next pod.
@@ -47,7 +49,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("networkSource.url: %w", err)
 	}
-	t := &http.Transport{IdleConnTimeout: idle, MaxIdleConns: 16, MaxIdleConnsPerHost: 16, ForceAttemptHTTP2: true}
+	t := &http.Transport{IdleConnTimeout: idle, MaxIdleConnsPerHost: 16, MaxResponseHeaderBytes: maxHeader, ForceAttemptHTTP2: true}
 	if t.TLSClientConfig, err = tlsConfig(o); err != nil {
 		return nil, err
 	}
@@ -62,6 +64,9 @@ func New(o Options) (*Client, error) {
 type Pod struct {
 	Name, Namespace, UID string
 	Node                 string
+	// Network and IfName are what the runtime asks for: the name of the network
+	// configuration, and of the master's interface.
+	Network, IfName string
 }
 
 // Networks asks which networks the pod gets, with the deadline of ctx or of the
@@ -80,7 +85,8 @@ func (c *Client) Networks(ctx context.Context, p Pod) ([]Entry, error) {
 func (c *Client) get(ctx context.Context, p Pod) ([]byte, error) {
 	u := *c.url
 	q := u.Query()
-	for key, value := range map[string]string{"podName": p.Name, "podNamespace": p.Namespace, "podUID": p.UID, "node": p.Node} {
+	for key, value := range map[string]string{"podName": p.Name, "podNamespace": p.Namespace, "podUID": p.UID,
+		"node": p.Node, "network": p.Network, "ifName": p.IfName} {
 		if value != "" {
 			q.Set(key, value)
 		}

@@ -22,7 +22,7 @@ const (
 	canary = "s3cr3t-c4n4ry"
 )
 
-var asked = Pod{Name: "p&1 ä", Namespace: "blue", UID: "u1", Node: "n/1"}
+var asked = Pod{Name: "p&1 ä", Namespace: "blue", UID: "u1", Node: "n/1", Network: "moat", IfName: "eth0"}
 
 // serve is a source that answers with h, and a client of it.
 func serve(t *testing.T, h http.HandlerFunc, o Options) *Client {
@@ -138,7 +138,8 @@ func TestTheRequestNamesThePod(t *testing.T) {
 	c.url.RawQuery = "cluster=a%26b"
 	_, err := c.Networks(t.Context(), asked)
 	require.NoError(t, err)
-	require.Equal(t, map[string][]string{"cluster": {"a&b"}, "podName": {"p&1 ä"}, "podNamespace": {"blue"}, "podUID": {"u1"}, "node": {"n/1"}},
+	require.Equal(t, map[string][]string{"cluster": {"a&b"}, "podName": {"p&1 ä"}, "podNamespace": {"blue"}, "podUID": {"u1"}, "node": {"n/1"},
+		"network": {"moat"}, "ifName": {"eth0"}},
 		map[string][]string(got.URL.Query()))
 	require.Equal(t, http.MethodGet, got.Method)
 	require.Empty(t, got.Header.Get("Authorization"))

@@ -3,6 +3,7 @@ package netsource
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"io/fs"
 	"net/netip"
@@ -72,6 +73,7 @@ func TestPlansThatCannotBe(t *testing.T) {
 		"a name that is none":           {[]Entry{own, entry("x", "a", nil)}, map[string]string{"x.conf": `{"name":"a b"}`}, `"name" is "a b"`},
 		"two files of a name":           {[]Entry{own, entry("old", "a", nil)}, map[string]string{"zz.json": networks["old.conf"]}, `is the name in old.conf and in zz.json`},
 		"no plugins":                    {[]Entry{own, entry("x", "a", nil)}, map[string]string{"x.conflist": `{"name":"x","plugins":[]}`}, "plugins is empty"},
+		"another CNI":                   {[]Entry{own, entry("x", "a", nil)}, map[string]string{"x.conf": `{"name":"x","cniVersion":"2.0","type":"b"}`}, `cniVersion is "2.0", one of`},
 		"no type":                       {[]Entry{own, entry("x", "a", nil)}, map[string]string{"x.conf": `{"name":"x"}`}, "plugins[0].type is missing"},
 		"null as plugin":                {[]Entry{own, entry("x", "a", nil)}, map[string]string{"x.conf": `{"name":"x","plugins":[null]}`}, "plugins[0].type is missing"},
 		"a path as type":                {[]Entry{own, entry("x", "a", nil)}, map[string]string{"x.conf": `{"name":"x","type":"/bin/sh"}`}, `plugins[0].type is "/bin/sh"`},
@@ -142,5 +144,25 @@ func TestPlansPutAddressesIntoChains(t *testing.T) {
 			}
 			require.JSONEq(t, test.want, string(steps[0].List))
 		})
+	}
+}
+
+func TestAStepOfWhichAPartBegan(t *testing.T) {
+	steps, err := Plan([]Entry{entry("storage", "a", nil)}, "eth0", "tenants", folder(networks))
+	require.NoError(t, err)
+	_, any, err := steps[0].Begun(0)
+	require.NoError(t, err)
+	require.False(t, any)
+	for n, plugins := range map[int]int{1: 1, 2: 2, 3: 2} {
+		s, any, err := steps[0].Begun(n)
+		require.NoError(t, err)
+		require.True(t, any)
+		var list struct {
+			Name    string
+			Plugins []object
+		}
+		require.NoError(t, json.Unmarshal(s.List, &list))
+		require.Equal(t, "storage", list.Name)
+		require.Len(t, list.Plugins, plugins)
 	}
 }

@@ -41,7 +41,7 @@ type Record struct {
 	Reserved *Claimant `json:"reserved,omitempty"`
 
 	Subnet  netip.Prefix   `json:"subnet"`
-	Address netip.Addr     `json:"address"`
+	Address netip.Addr     `json:"address"` // zero: entered, and not assigned yet
 	Gateway netip.Addr     `json:"gateway"`
 	Routes  []netip.Prefix `json:"routes,omitempty"`
 	MTU     int            `json:"mtu"` // bytes

@@ -2,6 +2,7 @@ package ipam
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -66,6 +67,14 @@ type AttachmentStore interface {
 	// *AddressInUseError; *ExhaustedError; ErrInvalid for an address that no
 	// pod may have. A rider goes with the lease, if the store can carry it.
 	Lease(ctx context.Context, t Tenant, r Record, with ...Rider) (Record, error)
+	// Enter records r, in state Adding, without an address: somebody else names it
+	// when the interface is there, and Assign leases it. A record without an address
+	// is no lease: its tenant may be deleted. Errors: *ExistsError, ErrStale.
+	Enter(ctx context.Context, t Tenant, r Record) (Record, error)
+	// Assign leases a to a record as Enter returned it, by t's record. Errors:
+	// *AddressInUseError; ErrInvalid for an address that no pod may have; ErrStale
+	// when r or t is not current.
+	Assign(ctx context.Context, t Tenant, r Record, a netip.Addr) (Record, error)
 	// TakeOver makes owner the owner of r. Errors: ErrStale, ErrNotFound.
 	TakeOver(ctx context.Context, r Record, owner string, deadline time.Time) (Record, error)
 	// Confirm turns records from Adding to Added, each as given, in one

@@ -10,10 +10,12 @@ const ifaNoDAD = 0x02 // IFA_F_NODAD: IPAM has already made sure that no one els
 
 // podSteps set up the pod's end; they are sent as one datagram.
 func podSteps(v Veth, made Made) []step {
-	index := made.PodIndex
-	steps := []step{
-		{"set " + v.PodName + " up", setUp(index).attr(unix.IFLA_ADDRESS, made.PodMAC).attr(unix.IFLA_IFALIAS, []byte(v.HostAlias)), nil},
-	}
+	up := step{"set " + v.PodName + " up", setUp(made.PodIndex).attr(unix.IFLA_ADDRESS, made.PodMAC).attr(unix.IFLA_IFALIAS, []byte(v.HostAlias)), nil}
+	return append([]step{up}, addressSteps(v, made.PodIndex)...)
+}
+
+// addressSteps give the pod's end its addresses and routes.
+func addressSteps(v Veth, index int) (steps []step) {
 	for _, p := range v.Addresses {
 		steps = append(steps, step{"add address " + p.String(), newAddress(p, index), nil})
 	}

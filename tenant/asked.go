@@ -71,7 +71,7 @@ func last(subnet netip.Prefix) netip.Addr { return ipam.Nth(subnet, 1<<(32-subne
 
 // notItself refuses a lease of the very address that the pod wants for a gateway.
 func notItself(rec ipam.Record, r AttachRequest) error {
-	if rec.Address != rec.Gateway {
+	if rec.Address != rec.Gateway || !rec.Address.IsValid() {
 		return nil
 	}
 	return fmt.Errorf("%srequested gateway %s is nobody's, and became the pod's own address; give the gateway's pod a fixed one: %w",

@@ -91,8 +91,17 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 	}
 	rec := got.Record
 	var u undo
-	u.push("release the lease", func(ctx context.Context) error { return m.opt.Store.Release(ctx, rec) })
-	if err := m.fulfil(ctx, r, &rec, got, &u); err != nil {
+	u.push("release the lease", func(ctx context.Context) error {
+		if r.Lender != nil {
+			return m.leave(ctx, rec.Attachment)
+		}
+		return m.opt.Store.Release(ctx, rec)
+	})
+	err = m.fulfil(ctx, r, &rec, got, &u)
+	if err == nil && r.Lender != nil {
+		err = m.lend(ctx, n, r, &rec, &u)
+	}
+	if err != nil {
 		m.undo(ctx, rec.Attachment, u)
 		return Attached{}, err
 	}
@@ -202,6 +211,9 @@ func (m *Manager) adopt(ctx context.Context, rec ipam.Record) (ipam.Record, erro
 // facts returns nil when port and veth pair of a record are in place. It does
 // not ask for an active port: after a restart it takes a while until one is.
 func (m *Manager) facts(ctx context.Context, rec ipam.Record, want func(*PodWire)) error {
+	if !rec.Address.IsValid() {
+		return errors.New("it has no address yet")
+	}
 	p, err := m.opt.API.Port(ctx, sdn.PortID(rec.Port))
 	if err != nil {
 		return op("read port "+rec.Port, err)

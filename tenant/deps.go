@@ -39,6 +39,9 @@ type Pods interface {
 	// up. An interface of the pod's that has the name already is
 	// CodeInterfaceUsed.
 	Make(ctx context.Context, w PodWire) (PodMade, error)
+	// Configure gives the pod's end of a pair, which Make made without addresses,
+	// those of w, with its routes. When it fails it may have done a part.
+	Configure(ctx context.Context, w PodWire) error
 	// Remove removes the pair by its host end; PodNS may be nil. What is gone
 	// already is no error.
 	Remove(ctx context.Context, w PodWire) error

@@ -180,6 +180,20 @@ func (p *pods) Make(ctx context.Context, w PodWire) (PodMade, error) {
 	return PodMade{HostMAC: w.HostMAC, PodMAC: w.PodMAC}, nil
 }
 
+func (p *pods) Configure(ctx context.Context, w PodWire) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	have, ok := p.pairs[w.HostName]
+	if !ok || len(have.Addresses) > 0 {
+		return fmt.Errorf("interface %s has addresses %s", w.HostName, have.Addresses)
+	}
+	if err := errors.Join(p.failed("configure"), ctx.Err()); err != nil {
+		return err
+	}
+	p.pairs[w.HostName] = w
+	return nil
+}
+
 func (p *pods) Remove(_ context.Context, w PodWire) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -264,6 +278,11 @@ func (w *world) leases(t *testing.T) []ipam.Record {
 	tenants, err := l.Tenants(ctx)
 	require.NoError(t, err)
 	held := 0
+	for _, r := range rs {
+		if !r.Address.IsValid() { // entered, and not assigned yet
+			held++
+		}
+	}
 	for _, x := range tenants {
 		as, err := l.TenantAttachments(ctx, x.Name)
 		require.NoError(t, err)

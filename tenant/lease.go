@@ -16,6 +16,9 @@ import (
 // one, or the next of the subnet that had room last, of the others, of a new
 // one, in that order.
 func (m *Manager) lease(ctx context.Context, n *network, r AttachRequest) (leased, error) {
+	if r.Lender != nil {
+		return m.enter(ctx, n, r)
+	}
 	if i, err := asked(n.record.Subnets, r); err != nil || i >= 0 {
 		if err != nil {
 			return leased{}, err
@@ -197,12 +200,15 @@ func ownSenders(rec ipam.Record) []sdn.Sender {
 
 // wire is the veth pair of a record; the pod's namespace is not in it.
 func wire(rec ipam.Record) PodWire {
-	return PodWire{
+	w := PodWire{
 		HostNS: rec.HostNS, Master: rec.Master, HostName: rec.HostName, HostAlias: rec.HostAlias,
 		PodName: rec.IfName, PodMAC: rec.PodMAC, HostMAC: rec.HostMAC, MTU: rec.MTU,
-		Addresses: []netip.Prefix{netip.PrefixFrom(rec.Address, rec.Subnet.Bits())},
-		Gateway:   rec.Gateway, Routes: rec.Routes,
 	}
+	if rec.Address.IsValid() {
+		w.Addresses = []netip.Prefix{netip.PrefixFrom(rec.Address, rec.Subnet.Bits())}
+		w.Gateway, w.Routes = rec.Gateway, rec.Routes
+	}
+	return w
 }
 
 // answer is what Attach says of a record that is fulfilled.

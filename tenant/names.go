@@ -87,6 +87,10 @@ func digest(v any) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// podMAC is a locally administered address for the pod's end of a port whose
+// address is not known yet.
+func podMAC(port sdn.PortID) string { return hostMAC(port + "/pod") }
+
 // hostMAC is a locally administered address for the host end of a port.
 func hostMAC(port sdn.PortID) string {
 	sum := sha256.Sum256([]byte(port))

@@ -60,6 +60,20 @@ type AttachRequest struct {
 	IPsFrom     string
 	GatewayFrom string
 	Routes      []netip.Prefix // further destinations via the gateway; the default route is always made
+	// Lender names the address when the interface is there; nil: nobody does. IPs,
+	// if there are any, choose the subnet beforehand; else it is the first.
+	Lender Lender
+}
+
+// Lender is somebody else who names a pod's address by way of its interface, which
+// is up and has no address then, such as a DHCP client.
+type Lender interface {
+	// Lend returns r with the one address in IPs, and what comes with it: gateway,
+	// further routes, the length of its subnet, and who says so.
+	Lend(ctx context.Context, r AttachRequest) (AttachRequest, error)
+	// Return undoes Lend, also one that failed. The interface is still there. What it
+	// cannot undo is the lender's own to note.
+	Return(ctx context.Context)
 }
 
 // Interface is one end of the pod's veth pair.

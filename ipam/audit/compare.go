@@ -49,7 +49,9 @@ func newComparison(s ipam.Snapshot, f Facts) *comparison {
 		c.ofPort[r.Port] = r
 		by := ipam.Ref{Kind: ipam.AttachmentRef, Attachment: r.Attachment}
 		c.readable[by] = true
-		c.claim(claim{place: place{ofTenant(r.Tenant), r.Address}, by: by, revision: r.Revision})
+		if r.Address.IsValid() { // else it is entered, and waits for one
+			c.claim(claim{place: place{ofTenant(r.Tenant), r.Address}, by: by, revision: r.Revision})
+		}
 	}
 	for _, h := range s.Holdings {
 		by := ipam.Ref{Kind: ipam.HoldingRef, Attachment: h.Attachment}

@@ -26,6 +26,9 @@ type leaseEnd struct {
 
 // Release implements ipam.Store.
 func (l *Ledger) Release(ctx context.Context, r ipam.Record) error {
+	if !r.Address.IsValid() {
+		return l.leave(ctx, r)
+	}
 	key, now := attachmentKey(r.Attachment), l.opt.Now().UTC()
 	freed, rev, err := l.end(ctx, "release attachment "+r.Attachment.String(), now, ending{
 		tenantScope(r.Tenant), key, born(key, r.Created), r.Sticky, []leaseEnd{{r.Address, r.Reserved}}})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/containernetworking/cni/libcni"
 	"github.com/containernetworking/cni/pkg/invoke"
+	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 )
 
@@ -96,10 +97,10 @@ func (r *Runtime) Check(ctx context.Context, p *Pod) error {
 	return r.Host.Do(func() error { return r.CNI.CheckNetworkList(ctx, r.List, p.Args) })
 }
 
-func (p *Pod) adopt(res interface{ Print() error }) error {
-	result, ok := res.(*types100.Result)
-	if !ok {
-		return fmt.Errorf("result of ADD is %T, not of version 1", res)
+func (p *Pod) adopt(res types.Result) error {
+	result, err := types100.NewResultFromResult(res)
+	if err != nil {
+		return fmt.Errorf("result of ADD: %w", err)
 	}
 	if len(result.IPs) == 0 {
 		return fmt.Errorf("result of ADD has no address")

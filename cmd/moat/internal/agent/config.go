@@ -15,8 +15,9 @@ import (
 const (
 	reservedPrefix = "cni.dev/"
 	ownIPAM        = "moat-ipam"
-	smallestMTU    = 576   // what every IPv4 host takes, RFC 791
-	largestMTU     = 65535 // of an IPv4 packet
+	dhcpIPAM       = "dhcp" // the reference's, which speaks by way of the pod's interface
+	smallestMTU    = 576    // what every IPv4 host takes, RFC 791
+	largestMTU     = 65535  // of an IPv4 packet
 )
 
 // Config is a network configuration that is valid: reference in README.
@@ -32,6 +33,7 @@ type Config struct {
 	ResolvConf  string // file that says it instead of DNS
 	Routes      []netip.Prefix
 	IPAM        string          // the plugin that makes addresses; "": Moat itself
+	LinkFirst   bool            // the plugin of IPAM needs the interface
 	PrevResult  json.RawMessage // what an earlier plugin of the chain printed; nil: none
 	requests    requests
 }
@@ -51,6 +53,8 @@ type rawConfig struct {
 	ResolvConf  string          `json:"resolvConf"`
 	Routes      []rawRoute      `json:"routes"`
 	PrevResult  json.RawMessage `json:"prevResult"`
+
+	LinkFirst bool `json:"linkFirst"`
 
 	IPAM struct {
 		Type string `json:"type"`
@@ -76,7 +80,7 @@ type requests struct {
 func known(key string) bool {
 	return strings.HasPrefix(key, reservedPrefix) || slices.Contains([]string{
 		"cniVersion", "cniVersions", "name", "type", "socket", "standalone", "mtu", "tenant", "credentials", "logLevel",
-		"dns", "resolvConf", "routes", "prevResult", "capabilities", "runtimeConfig", "args", "ipMasq", "ipam",
+		"dns", "resolvConf", "routes", "prevResult", "capabilities", "runtimeConfig", "args", "ipMasq", "ipam", "linkFirst",
 	}, key)
 }
 
@@ -131,7 +135,7 @@ func (r rawConfig) valid() (Config, error) {
 		c.DNS = &r.DNS
 	}
 	if r.IPAM.Type != ownIPAM {
-		c.IPAM = r.IPAM.Type
+		c.IPAM, c.LinkFirst = r.IPAM.Type, r.LinkFirst || r.IPAM.Type == dhcpIPAM
 	}
 	c.requests = r.RuntimeConfig
 	if len(c.requests.IPs) == 0 {

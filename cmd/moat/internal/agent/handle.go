@@ -164,17 +164,17 @@ func (c *call) del(ctx context.Context) error {
 // attach makes the attachment with what other plugins give it, and prints it.
 func (c *call) attach(ctx context.Context, conf Config, attach tenant.AttachRequest, d *delegated) ([]byte, error) {
 	if conf.IPAM != "" {
-		o, err := c.askOtherIPAM(ctx, d, conf)
-		if err != nil {
-			return nil, err
-		}
-		if err := o.grant(&conf, &attach); err != nil {
+		var err error
+		if attach, err = c.othersAddress(ctx, conf, attach, d); err != nil {
 			return nil, err
 		}
 	}
 	got, err := c.agent.service.Attach(ctx, attach)
 	if err != nil {
 		return nil, err
+	}
+	if conf.DNS == nil && conf.IPAM != "" {
+		conf.DNS = d.dns(conf)
 	}
 	printed, err := printResult(conf, c.request.Env, got)
 	if err == nil {

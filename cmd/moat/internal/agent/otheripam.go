@@ -43,14 +43,54 @@ func (c *call) askOtherIPAM(ctx context.Context, d *delegated, conf Config) (off
 	return readOffer(conf, out)
 }
 
+// othersAddress makes the address of another plugin part of what is asked of the
+// tenant: now, or when the interface is there.
+func (c *call) othersAddress(ctx context.Context, conf Config, r tenant.AttachRequest, d *delegated) (tenant.AttachRequest, error) {
+	l := lender{c, conf, d}
+	if conf.LinkFirst {
+		r.Lender = l
+		return r, nil
+	}
+	return l.Lend(ctx, r)
+}
+
+// lender is another IPAM plugin, for one attachment.
+type lender struct {
+	call *call
+	conf Config
+	d    *delegated
+}
+
+// Lend implements tenant.Lender.
+func (l lender) Lend(ctx context.Context, r tenant.AttachRequest) (tenant.AttachRequest, error) {
+	o, err := l.call.askOtherIPAM(ctx, l.d, l.conf)
+	if err != nil {
+		return r, err
+	}
+	err = o.grant(l.conf, &r)
+	return r, err
+}
+
+// Return implements tenant.Lender.
+func (l lender) Return(ctx context.Context) { l.d.takeBack(ctx) }
+
+// dns is what the plugin said of name servers; nil: nothing.
+func (d *delegated) dns(conf Config) *dns {
+	o, err := readOffer(conf, d.record.Steps[0].Result)
+	if err != nil || o.dns.IsEmpty() {
+		return nil
+	}
+	return &o.dns
+}
+
 // grant makes an offer part of what is asked of the tenant. What the pod asked for
 // and did not get is an error: there is no other address instead.
-func (o offer) grant(conf *Config, r *tenant.AttachRequest) error {
+func (o offer) grant(conf Config, r *tenant.AttachRequest) error {
 	switch {
 	case len(r.IPs) > 0 && !slices.Contains(r.IPs, o.address.Addr()):
-		return refusedOffer(*conf, fmt.Sprintf("gives the address %s", o.address), fmt.Sprintf("the pod asks for %s%s", r.IPs, from(r.IPsFrom)))
+		return refusedOffer(conf, fmt.Sprintf("gives the address %s", o.address), fmt.Sprintf("the pod asks for %s%s", r.IPs, from(r.IPsFrom)))
 	case r.Sticky != nil:
-		return refusedOffer(*conf, "makes the addresses", "a pod's cannot be sticky")
+		return refusedOffer(conf, "makes the addresses", "a pod's cannot be sticky")
 	}
 	r.IPs, r.SubnetBits, r.IPsFrom = []netip.Addr{o.address.Addr()}, o.address.Bits(), fmt.Sprintf("plugin %q of ipam.type", conf.IPAM)
 	if !r.Gateway.IsValid() && o.gateway.IsValid() {
@@ -60,9 +100,6 @@ func (o offer) grant(conf *Config, r *tenant.AttachRequest) error {
 		if !slices.Contains(r.Routes, dst) {
 			r.Routes = append(r.Routes, dst)
 		}
-	}
-	if conf.DNS == nil && !o.dns.IsEmpty() {
-		conf.DNS = &o.dns
 	}
 	return nil
 }

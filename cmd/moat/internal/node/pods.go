@@ -65,6 +65,17 @@ func answer(w tenant.PodWire) func(netns.Made, error) (tenant.PodMade, error) {
 	}
 }
 
+func (pods) Configure(ctx context.Context, w tenant.PodWire) error {
+	v, err := veth(w)
+	if err != nil {
+		return err
+	}
+	if err := netns.Configure(ctx, v); err != nil {
+		return coded(err)
+	}
+	return nil
+}
+
 func (pods) Remove(ctx context.Context, w tenant.PodWire) error {
 	return netns.Remove(ctx, w.HostNS, w.HostName, w.HostAlias)
 }

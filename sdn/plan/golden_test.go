@@ -60,6 +60,8 @@ func (willing) Prepare(context.Context, tenant.PodWire) (tenant.Prepared, error)
 func (willing) Make(_ context.Context, w tenant.PodWire) (tenant.PodMade, error) {
 	return tenant.PodMade{HostMAC: w.HostMAC, PodMAC: w.PodMAC}, nil
 }
+func (willing) Configure(context.Context, tenant.PodWire) error { return nil }
+
 func (willing) Remove(context.Context, tenant.PodWire) error { return nil }
 func (willing) Check(context.Context, tenant.PodWire) error  { return nil }
 

@@ -119,6 +119,9 @@ func full(f *fixture) {
 		_, err := x.Lease(f.Context(), t, want(t, "more"))
 		require.ErrorIs(f, err, ipam.ErrExhausted)
 		require.ErrorContains(f, err, t.Subnets[0].Prefix.String())
+		_, err = x.Lease(f.Context(), t, want(t, last.ContainerID))
+		var exists *ipam.ExistsError
+		require.ErrorAs(f, err, &exists, "a full subnet does not matter to who has an address")
 	}
 	require.NoError(f, other.Release(f.Context(), last))
 	require.Equal(f, last.Address, f.lease(s, t, "more").Address, "what another gave back is found")

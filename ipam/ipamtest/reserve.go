@@ -1,6 +1,7 @@
 package ipamtest
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -53,13 +54,12 @@ func TestReservations(t *testing.T, begin func(t *testing.T) OpenReserving) {
 		"a tenant with reservations is deleted":              reservedTenantDeleted,
 		"a late release leaves a kept address alone":         lateRelease,
 		"reservations are listed":                            reservationsListed,
+		"everything at once":                                 everythingAtOnce,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, in := range []string{"tenant", "pool"} {
 				t.Run(in, func(t *testing.T) {
-					k := &keeper{T: t, open: begin(t), at: time.Unix(1_800_000_000, 0).UTC(), pool: in == "pool"}
-					k.one, k.two = k.store(), k.store()
-					k.begin()
+					k := newKeeper(t, begin(t), in == "pool")
 					test(k)
 					k.requireSound()
 				})
@@ -68,10 +68,17 @@ func TestReservations(t *testing.T, begin func(t *testing.T) OpenReserving) {
 	}
 }
 
+// tester is a test, or a case of a property.
+type tester interface {
+	require.TestingT
+	Helper()
+	Context() context.Context
+}
+
 // keeper is one test's stores, with a small subnet that is either a tenant's or a
 // pool's. Of it 10.0.0.2 to 10.0.0.6 can be leased.
 type keeper struct {
-	*testing.T
+	tester
 	open     OpenReserving
 	at       time.Time
 	pool     bool
@@ -79,6 +86,13 @@ type keeper struct {
 	scope    ipam.Scope
 	tenant   ipam.Tenant
 	set      ipam.Set
+}
+
+func newKeeper(t tester, open OpenReserving, pool bool) *keeper {
+	k := &keeper{tester: t, open: open, at: time.Unix(1_800_000_000, 0).UTC(), pool: pool}
+	k.one, k.two = k.store(), k.store()
+	k.begin()
+	return k
 }
 
 func (k *keeper) store() Reserving {
@@ -93,13 +107,17 @@ func (k *keeper) store() Reserving {
 func (k *keeper) begin() {
 	t, err := k.one.ClaimTenant(k.Context(), ipam.Claim{Tenant: "blue", Generation: uuid.NewString(), Bridge: "b"})
 	require.NoError(k, err)
-	made, err := pool.New(ipam.KeyRanges, [][]pool.Range{subnet("10.0.0.0/29")})
-	require.NoError(k, err)
-	k.tenant, k.set = t, made.Sets[0]
+	k.tenant, k.set = t, k.setOf("10.0.0.0/29")
 	k.scope = ipam.Scope{Kind: ipam.TenantScope, Name: "blue"}
 	if k.pool {
 		k.scope = ipam.Scope{Kind: ipam.PoolScope, Name: "lab"}
 	}
+}
+
+func (k *keeper) setOf(cidr string) ipam.Set {
+	made, err := pool.New(ipam.KeyRanges, [][]pool.Range{subnet(cidr)})
+	require.NoError(k, err)
+	return made.Sets[0]
 }
 
 // got is what an attachment has, of either kind.

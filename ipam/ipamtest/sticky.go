@@ -192,7 +192,7 @@ func stickyElsewhere(k *keeper) {
 	k.ends(k.one, k.has(k.one, pod{container: "c1", sticky: sticky("ns/web-0")}, "10.0.0.2"))
 	var err error
 	if k.pool {
-		k.set = (&pools{T: k.T}).sets(subnet("10.9.0.0/24"))[0]
+		k.set = k.setOf("10.9.0.0/24")
 		_, err = k.take(k.two, pod{container: "c2", sticky: sticky("ns/web-0")})
 		require.ErrorContains(k, err, "any range of pool lab")
 	} else {

@@ -47,6 +47,11 @@ func (l *Ledger) lease(ctx context.Context, t ipam.Tenant, r ipam.Record, with [
 		return l.leaseSticky(ctx, t, r, with)
 	}
 	got, err := l.leaseFree(ctx, t, r, 0, with)
+	if errors.Is(err, ipam.ErrExhausted) { // which does not matter to who holds an address
+		if have, missing := l.Attachment(ctx, r.Attachment); missing == nil {
+			err = &ipam.ExistsError{Record: have}
+		}
+	}
 	var kept *ipam.ReservedError
 	if errors.As(err, &kept) && entitled(kept.Reservation, r.Sticky, r.PodNamespace, r.PodName, r.IfName) {
 		return l.leaseKept(ctx, t, r, kept.Reservation, with)

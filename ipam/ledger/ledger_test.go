@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/ipam/ipamtest"
@@ -20,14 +21,24 @@ func TestLedgerInMemory(t *testing.T) {
 	})
 }
 
+func reserving() ipamtest.OpenReserving {
+	kv := ledger.NewMemory()
+	return func(now func() time.Time) ipamtest.Reserving {
+		l := ledger.New(kv, ledger.Options{Now: now})
+		return ipamtest.Reserving{Store: l, ReservationStore: l, Auditable: l, Pools: ledger.NewPools(kv, ledger.PoolOptions{Now: now})}
+	}
+}
+
 func TestReservationsInMemory(t *testing.T) {
-	ipamtest.TestReservations(t, func(*testing.T) ipamtest.OpenReserving {
-		kv := ledger.NewMemory()
-		return func(now func() time.Time) ipamtest.Reserving {
-			l := ledger.New(kv, ledger.Options{Now: now})
-			return ipamtest.Reserving{Store: l, ReservationStore: l, Auditable: l, Pools: ledger.NewPools(kv, ledger.PoolOptions{Now: now})}
-		}
-	})
+	ipamtest.TestReservations(t, func(*testing.T) ipamtest.OpenReserving { return reserving() })
+}
+
+func TestTenantsReservationsAgreeWithAModel(t *testing.T) {
+	rapid.Check(t, ipamtest.Model(reserving, false))
+}
+
+func TestPoolsReservationsAgreeWithAModel(t *testing.T) {
+	rapid.Check(t, ipamtest.Model(reserving, true))
 }
 
 // stowaway is a rider that must not be taken along.

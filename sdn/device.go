@@ -1,6 +1,9 @@
 package sdn
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Router forwards IPv4 between its ports. MidoNet API, resource Router-v3.
 type Router struct {
@@ -83,6 +86,11 @@ type Port struct {
 type Sender struct {
 	MAC   string       // "aa:bb:cc:dd:ee:ff", unicast
 	Addrs []netip.Addr `json:",omitempty"` // of both families, without zones
+}
+
+// SameSenders compares two lists, also in their order.
+func SameSenders(a, b []Sender) bool {
+	return slices.EqualFunc(a, b, func(a, b Sender) bool { return a.MAC == b.MAC && slices.Equal(a.Addrs, b.Addrs) })
 }
 
 // RouteType is what a route does with a packet.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/moatnet/moat/sdn"
 )
@@ -131,7 +130,7 @@ func (k keeper) port(ctx context.Context, what string, want sdn.Port) error {
 			field{"interfaceName", have.Interface, want.Interface, unbound})
 	}
 	update, err := compare(what, fields...)
-	if err != nil || !update && sameSenders(have.Senders, want.Senders) {
+	if err != nil || !update && sdn.SameSenders(have.Senders, want.Senders) {
 		return err
 	}
 	have.AdminStateUp, have.Address, have.Senders = want.AdminStateUp, want.Address, want.Senders
@@ -139,10 +138,6 @@ func (k keeper) port(ctx context.Context, what string, want sdn.Port) error {
 		have.Host, have.Interface = want.Host, want.Interface
 	}
 	return op("update "+what, k.api.UpdatePort(ctx, have))
-}
-
-func sameSenders(a, b []sdn.Sender) bool {
-	return slices.EqualFunc(a, b, func(a, b sdn.Sender) bool { return a.MAC == b.MAC && slices.Equal(a.Addrs, b.Addrs) })
 }
 
 // link joins two ports, or finds them joined.

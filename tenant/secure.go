@@ -41,7 +41,7 @@ func (m *Manager) secure(ctx context.Context, rec ipam.Record) error {
 		return op("read port "+rec.Port, err)
 	}
 	switch own := ownSenders(rec); {
-	case m.opt.AnySender && sameSenders(p.Senders, own):
+	case m.opt.AnySender && sdn.SameSenders(p.Senders, own):
 		p.Senders = nil
 	case !m.opt.AnySender && len(p.Senders) == 0:
 		if err := m.sendsAs(ctx, rec); err != nil {

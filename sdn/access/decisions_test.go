@@ -88,7 +88,7 @@ type reference struct {
 }
 
 // references finds all IDs in v, which must be settable, and gives slices of
-// them one element.
+// them one element, if they are of what has IDs.
 func references(t *testing.T, path string, v reflect.Value) []reference {
 	switch v.Kind() {
 	case reflect.String:
@@ -105,7 +105,11 @@ func references(t *testing.T, path string, v reflect.Value) []reference {
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		return references(t, path+"[0]", v.Index(0))
+		found := references(t, path+"[0]", v.Index(0))
+		if len(found) == 0 {
+			v.SetZero()
+		}
+		return found
 	case reflect.Struct:
 		var all []reference
 		for i := range v.NumField() {

@@ -9,7 +9,10 @@ import (
 	"github.com/moatnet/moat/sdn"
 )
 
-const bindings = "bindings of ports to hosts"
+const (
+	bindings = "bindings of ports to hosts"
+	senders  = "senders of ports"
+)
 
 func (s scoped) Ports(ctx context.Context, device sdn.DeviceID) ([]sdn.Port, error) {
 	if device == "" {
@@ -93,6 +96,9 @@ func (s scoped) CreatePort(ctx context.Context, p sdn.Port) (sdn.Port, error) {
 	if p.Host != "" || p.Interface != "" {
 		return sdn.Port{}, adminOnly(bindings)
 	}
+	if len(p.Senders) > 0 {
+		return sdn.Port{}, adminOnly(senders)
+	}
 	return s.api.CreatePort(ctx, p)
 }
 
@@ -107,6 +113,9 @@ func (s scoped) UpdatePort(ctx context.Context, p sdn.Port) error {
 	}
 	if old.Host == "" && (p.Host != "" || p.Interface != "") {
 		return adminOnly(bindings)
+	}
+	if !sdn.SameSenders(old.Senders, p.Senders) {
+		return adminOnly(senders)
 	}
 	chains := added([]sdn.ChainID{old.InboundFilter, old.OutboundFilter}, []sdn.ChainID{p.InboundFilter, p.OutboundFilter})
 	peers := added([]sdn.PortID{old.Peer}, []sdn.PortID{p.Peer})

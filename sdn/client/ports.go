@@ -107,7 +107,7 @@ func (c *Client) UpdatePort(ctx context.Context, p sdn.Port) error {
 		}
 		p.Kind = stored.Kind
 	}
-	return ports.update(ctx, c, string(p.ID), wire.NewPort(p))
+	return ports.update(ctx, c, string(p.ID), wire.ChangedPort(p))
 }
 
 // DeletePort implements sdn.API. Servers of 1.9 do not tell a port that was not

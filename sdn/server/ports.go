@@ -134,6 +134,9 @@ func (s *server) putPort(c *call) (answer, error) {
 	if p.MAC == "" {
 		p.MAC = stored.MAC
 	}
+	if p.Senders == nil { // the body of a client that does not know them
+		p.Senders = stored.Senders
+	}
 	return noContent(c.api.UpdatePort(c.Context(), p))
 }
 

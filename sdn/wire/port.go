@@ -59,7 +59,14 @@ type RouterPort struct {
 
 // BridgePort holds the properties that only bridge ports have.
 type BridgePort struct {
-	VLANID Int `json:"vlanId"`
+	VLANID  Int       `json:"vlanId"`
+	Senders *[]Sender `json:"senders,omitempty"` // Moat's own; absent from a PUT it stays as it is
+}
+
+// Sender is one who may send frames into a bridge port, a property of Moat's own.
+type Sender struct {
+	MACAddr Text   `json:"macAddr"`
+	IPAddrs []Text `json:"ipAddrs"`
 }
 
 // PortLink is resource PortLink-v1: a link, seen from one of its ends. Of a body
@@ -111,6 +118,9 @@ func NewPort(p sdn.Port) Port {
 	}
 	if p.Kind == sdn.BridgePort {
 		d.BridgePort = &BridgePort{VLANID: Int(p.VLAN)}
+		if len(p.Senders) > 0 {
+			d.Senders = newSenders(p.Senders)
+		}
 		return d
 	}
 	d.RouterPort = &RouterPort{PortMAC: Text(p.MAC), PortSubnet: []Text{}}
@@ -119,6 +129,16 @@ func NewPort(p sdn.Port) Port {
 		d.NetworkLength = Int(p.Address.Bits())
 		d.PortAddress = Text(p.Address.Addr().String())
 		d.PortSubnet = []Text{Text(p.Address.String())}
+	}
+	return d
+}
+
+// ChangedPort is the request body of a PUT, which says of a bridge port's senders
+// too that there are none.
+func ChangedPort(p sdn.Port) Port {
+	d := NewPort(p)
+	if d.BridgePort != nil {
+		d.Senders = newSenders(p.Senders)
 	}
 	return d
 }
@@ -189,6 +209,9 @@ func (d Port) Noun() (sdn.Port, error) {
 	}
 	if d.BridgePort != nil && kind == sdn.BridgePort {
 		p.VLAN = uint16(c.within("vlanId", d.VLANID, 0, 4095))
+		if d.Senders != nil {
+			p.Senders = c.senders(*d.Senders)
+		}
 	}
 	return p, c.err()
 }

@@ -61,7 +61,8 @@ var (
 		"insertionIds", "qosPolicyId", "rtrPortVni", "offRampVxlan", "serviceContainerId"}
 	rule5 = []string{"inPortGroup", "outPortGroup", "traversedDevice", "noVlan", "vlan",
 		"icmpDataSrcIpAddress", "icmpDataSrcIpLength", "icmpDataDstIpAddress", "icmpDataDstIpLength", "matchNwDstRewritten"}
-	host5 = []string{"containerWeight", "containerLimit", "enforceContainerLimit"}
+	portOwn = []string{"senders"} // Moat's own
+	host5   = []string{"containerWeight", "containerLimit", "enforceContainerLimit"}
 
 	router5Links = []string{"localRedirectChain", "forwardChain", "bgpNetworks", "bgpPeers"}
 	port5Links   = []string{"portSubnet", "bgpStatus", "peeringTable", "serviceContainer"}
@@ -83,9 +84,9 @@ func formV1(name string, r Release) (form, bool) {
 	case "Bridge-v3":
 		return form{lacks: bridge5, hides: []string{"qosPolicy"}}, true
 	case "Port-v1":
-		return form{lacks: more(port5, "hostId", "interfaceName"), hides: more(port5Links, "host"), show: showPortV1, read: readPortV1}, true
+		return form{lacks: more(port5, "hostId", "interfaceName"), drops: portOwn, hides: more(port5Links, "host"), show: showPortV1, read: readPortV1}, true
 	case "Port-v2":
-		return form{lacks: port5, hides: port5Links, show: showPortV2}, true
+		return form{lacks: port5, drops: portOwn, hides: port5Links, show: showPortV2}, true
 	case "Tenant-v1":
 		return form{hides: []string{"description", "enabled"}}, true
 	case "Rule-v1":

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	every = 12 * time.Second // twice, before something is given back
+	every = 8 * time.Second // twice, before something is given back
 	// young is how long a holding is left alone: its ADD may be under way.
 	young = 10 * time.Second
 )

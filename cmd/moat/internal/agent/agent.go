@@ -73,6 +73,8 @@ type Agent struct {
 	boot    string
 	turns   turns
 
+	sightings sightings
+
 	cluster   Cluster
 	stickyFor time.Duration
 	dns       func(sdn.TenantID) (*types.DNS, string)

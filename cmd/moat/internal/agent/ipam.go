@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/moat/internal/wishes"
 	"github.com/moatnet/moat/ipam"
-	"github.com/moatnet/moat/netns"
 	"github.com/moatnet/moat/tenant"
 )
 
@@ -83,25 +81,10 @@ func (c *call) refused(ctx context.Context, w wishes.Wishes, err error) error {
 	return err
 }
 
-// visibleInode is the inode of the pod's namespace, if this process finds the
-// same at the path that the runtime names; else 0.
+// visibleInode is the inode of the pod's namespace, if its end can be told later;
+// else 0.
 func (c *call) visibleInode() uint64 {
-	if c.netns == nil {
-		return 0
-	}
-	dev, inode, err := netns.Inode(c.netns)
-	if err != nil {
-		return 0
-	}
-	at, err := os.Open(c.request.Env.Netns)
-	if err != nil {
-		return 0
-	}
-	defer at.Close()
-	if d, i, err := netns.Inode(at); err != nil || d != dev || i != inode {
-		return 0
-	}
-	return inode
+	return c.agent.sightings.inode(c.netns, c.request.Env.Netns)
 }
 
 // printLeases is an IPAM result: addresses without interfaces.

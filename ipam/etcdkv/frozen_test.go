@@ -54,6 +54,8 @@ func TestFrozenEtcdIsUnavailableInTime(t *testing.T) {
 	}{
 		{reflect.TypeFor[ipam.Store](), l},
 		{reflect.TypeFor[ipam.PoolStore](), pools},
+		{reflect.TypeFor[ipam.ReservationStore](), l},
+		{reflect.TypeFor[ipam.Auditable](), l},
 	} {
 		for m := range of.kind.Methods() {
 			t.Run(of.kind.Name()+"."+m.Name, func(t *testing.T) {
@@ -102,6 +104,14 @@ func lived(t *testing.T, l *ledger.Ledger, pools *ledger.Pools) arguments {
 	with(a, ipam.Built{Digest: "d"})
 	with(a, ipam.Networks{})
 	with(a, time.Now())
+	scope := ipam.Scope{Kind: ipam.PoolScope, Name: "p"}
+	kept, err := l.Reserve(ctx, ipam.Reservation{Scope: scope, Address: netip.MustParseAddr("10.0.0.99")})
+	require.NoError(t, err)
+	held := ipam.Held{Scope: scope, Address: holding.Leases[0].Address.Addr(), By: ipam.Ref{Kind: ipam.HoldingRef, Attachment: at}, Revision: holding.Revision}
+	with(a, scope)
+	with(a, kept)
+	with(a, kept.Address)
+	with(a, ipam.Fix{Kind: ipam.FreeAddress, Held: held})
 	return a
 }
 

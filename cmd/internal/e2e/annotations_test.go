@@ -31,16 +31,22 @@ type kubernetes struct {
 
 // newKubernetes makes a host with an API server and starts the daemon there.
 func newKubernetes(t *testing.T) *kubernetes {
-	k := &kubernetes{Server: kubetest.New(), n: newHost(t)}
-	for _, name := range []string{"blue", "red"} {
-		k.PutNamespace(metav1.ObjectMeta{Name: name})
-	}
-	k.up()
-	t.Cleanup(k.down)
+	k := kubernetesOn(newHost(t))
 	file := filepath.Join(k.n.lab.Dir, "moat.yaml")
 	conf := fmt.Sprintf(`{node: node1, kubernetes: {server: "http://%s"}, tenants: {blue: {dns: {nameservers: [10.96.0.9]}}}}`, apiServer)
 	require.NoError(t, os.WriteFile(file, []byte(conf), 0o600))
 	k.n.start("--config", file)
+	return k
+}
+
+// kubernetesOn starts an API server on a host.
+func kubernetesOn(n *node) *kubernetes {
+	k := &kubernetes{Server: kubetest.New(), n: n}
+	for _, name := range []string{"blue", "red"} {
+		k.PutNamespace(metav1.ObjectMeta{Name: name})
+	}
+	k.up()
+	n.t.Cleanup(k.down)
 	return k
 }
 
@@ -203,6 +209,31 @@ func TestWithoutTheAPIServerNoPodGetsAnAddressThatItMayNotWant(t *testing.T) {
 	k.up()
 	back := k.pod("red", "back", nil)
 	k.add(back)
+}
+
+// TestAnnotationsWithoutADaemon has the plugin's own process ask the API server.
+func TestAnnotationsWithoutADaemon(t *testing.T) {
+	n, etcd := newNodeOverEtcd(t)
+	k := kubernetesOn(n)
+	credentials := filepath.Join(n.lab.Dir, "credentials.yaml")
+	require.NoError(t, os.WriteFile(credentials, fmt.Appendf(nil,
+		"dataDir: %s\nhostID: %s\nnode: alone\nkubernetes: {server: \"http://%s\"}\netcd: {endpoints: [%s]}\nendpoint: {urls: [http://%s/midonet-api], passwordFile: %s}\n",
+		filepath.Join(n.lab.Dir, "alone"), hostIDOf(t, n.daemon), apiServer, etcd, listen, filepath.Join(n.daemon.DataDir(), "admin.password")), 0o600))
+	conf := n.entry("1.1.0", map[string]any{"standalone": true, "credentials": credentials})
+	p, err := n.lab.NewPod("blue", "web")
+	require.NoError(t, err)
+	k.PutPod("elsewhere", metav1.ObjectMeta{Namespace: "blue", Name: p.Name, Annotations: notes{"moat.dev/mac": "02:00:00:00:00:77"}})
+	out, err := n.plugin(conf, callEnv("ADD", p))
+	require.NoError(t, err, out)
+	require.Contains(t, out, `"mac":"02:00:00:00:00:77"`)
+	k.down()
+	late, err := n.lab.NewPod("blue", "late")
+	require.NoError(t, err)
+	e := n.refused(conf, callEnv("ADD", late))
+	require.Equal(t, 11, e.Code)
+	require.Contains(t, e.Msg, "read the pod's annotations")
+	out, err = n.plugin(conf, callEnv("DEL", p))
+	require.NoError(t, err, out)
 }
 
 // TestAnnotationsReachPoolsOfOtherPlugins has the reference bridge plugin get a

@@ -71,26 +71,28 @@ func openInProcess(ctx context.Context, c config.Config, timeout time.Duration, 
 		cancel()
 		return nil, err
 	}
-	m, _, err := b.remoteManager()
-	if err != nil {
-		cancel()
-		b.close()
-		return nil, err
-	}
-	o, _, err := b.agentOptions() // one call asks the API server itself, and follows nothing
-	if err != nil {
-		cancel()
-		b.close()
-		return nil, err
-	}
-	o.Service = m
-	a, err := agent.New(o)
+	a, err := b.passingAgent()
 	if err != nil {
 		cancel()
 		b.close()
 		return nil, err
 	}
 	return &inProcess{Direct: a.Direct(ctx), base: b, cancel: cancel}, nil
+}
+
+// passingAgent is an agent for one call. It asks the API server itself, where
+// annotations are read, and follows nothing.
+func (b *base) passingAgent() (*agent.Agent, error) {
+	m, _, err := b.remoteManager()
+	if err != nil {
+		return nil, err
+	}
+	o, _, err := b.agentOptions()
+	if err != nil {
+		return nil, err
+	}
+	o.Service = m
+	return agent.New(o)
 }
 
 // Close undoes what the runtime did not hear of, and frees everything.

@@ -32,7 +32,7 @@ func TestSendersOfPortsGoToTheServerAndBack(t *testing.T) {
 // Pods are attached all the same where the server has no such list.
 func TestSendersAreLeftOutWhereTheServerHasNoneSuch(t *testing.T) {
 	c := sdntest.Start(t, sdntest.WithRelease(wire.V1)).Client(t)
-	b, err := c.CreateBridge(t.Context(), sdn.Bridge{})
+	b, err := c.CreateBridge(t.Context(), sdn.Bridge{Name: "b", TenantID: "red"})
 	require.NoError(t, err)
 	p, err := c.CreatePort(t.Context(), sdn.Port{Kind: sdn.BridgePort, Device: sdn.DeviceID(b.ID), Senders: []sdn.Sender{{MAC: "0a:58:0a:80:00:02"}}})
 	require.NoError(t, err)

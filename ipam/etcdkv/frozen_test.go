@@ -110,7 +110,7 @@ func lived(t *testing.T, l *ledger.Ledger, pools *ledger.Pools) arguments {
 	held := ipam.Held{Scope: scope, Address: holding.Leases[0].Address.Addr(), By: ipam.Ref{Kind: ipam.HoldingRef, Attachment: at}, Revision: holding.Revision}
 	with(a, scope)
 	with(a, kept)
-	with(a, kept.Address)
+	with(a, record.Address)
 	with(a, ipam.Fix{Kind: ipam.FreeAddress, Held: held})
 	return a
 }

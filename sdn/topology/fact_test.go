@@ -26,7 +26,7 @@ func TestStoredForm(t *testing.T) {
 		`{"object":{"ID":"c","TenantID":"t","Name":"n"}}`:          {key: key{sdn.KindChain, "c"}, body: sdn.Chain{ID: "c", TenantID: "t", Name: "n"}},
 		`{"object":["a","b"]}`:                                     {key: key{kindOrder, "c"}, body: []string{"a", "b"}},
 		`{"object":"p"}`:                                           {key: key{kindBind, "h/e"}, body: "p"},
-		`{"object":2}`:                                             {key: schemaKey, body: schemaVersion},
+		`{"object":3}`:                                             {key: schemaKey, body: schemaVersion},
 		`{"object":{"ID":"z","Name":"n","Type":"gre"}}`:            {key: key{sdn.KindTunnelZone, "z"}, body: sdn.TunnelZone{ID: "z", Name: "n", Type: "gre"}},
 		`{"object":{"Zone":"z","Host":"h","Address":"192.0.2.1"}}`: {key: key{kindMember, "z/h"}, body: sdn.TunnelZoneHost{Zone: "z", Host: "h", Address: netip.MustParseAddr("192.0.2.1")}},
 		`{"object":{"ID":"r","TenantID":"","Name":"","AdminStateUp":false,"InboundFilter":"","OutboundFilter":"","ASNumber":0,"LocalRedirect":"l","Forward":"f"}}`: {

@@ -197,9 +197,8 @@ func TestWithoutTheAPIServerNoPodGetsAnAddressThatItMayNotWant(t *testing.T) {
 	k := newKubernetes(t)
 	known := k.pod("blue", "known", nil)
 	k.add(known)
+	k.down() // first, so that the watch cannot bring the next one
 	late := k.pod("red", "late", nil)
-	k.down()
-	k.DeletePod("red", "late") // so that the watch cannot have brought it
 	e := k.refusal(k.n.rt, late)
 	require.EqualValues(t, 11, e.Code)
 	require.Contains(t, e.Msg, "pod red/late")

@@ -42,8 +42,8 @@ func (r records) of(tenant string) map[string]int {
 		key := strings.TrimPrefix(string(kv.Key), ipamPrefix)
 		kind, rest, _ := strings.Cut(key, "/")
 		switch kind {
-		case "installation":
-		case "tenants", "addresses", "freed":
+		case "installation", "networks": // the whole installation's
+		case "tenants", "addresses", "freed", "ranges": // "ranges" alone is of no tenant
 			if owner, _, _ := strings.Cut(rest, "/"); owner == tenant {
 				count[kind]++
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 	"github.com/vishvananda/netlink"
 )
 
@@ -133,6 +134,9 @@ func filters() (lines []string, err error) {
 		for i, r := range rules {
 			var text strings.Builder
 			for _, e := range r.Exprs {
+				if _, counts := e.(*expr.Counter); counts {
+					e = &expr.Counter{}
+				}
 				fmt.Fprintf(&text, " %T%+v", e, e)
 			}
 			lines = append(lines, fmt.Sprintf("rule %s %s %d %q%s", ch.Table.Name, ch.Name, i, r.UserData, addressless(text.String())))

@@ -47,6 +47,13 @@ func (c *cluster) say(a notes) {
 	c.pod.Annotations = a
 }
 
+// breaks has the cluster answer with err from now on.
+func (c *cluster) breaks(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fail = err
+}
+
 func (c *cluster) questions() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,12 +80,12 @@ func TestAnnotationsThatCannotBeReadOrUsedRefuseThePod(t *testing.T) {
 		plugin string
 		conf   []byte
 	}{{"moat-cni", n.conf(nil)}, {"moat-ipam", n.ipamConf(section, nil)}} {
-		c.fail = errors.New("pod blue/p1: the Kubernetes API server does not answer")
+		c.breaks(errors.New("pod blue/p1: the Kubernetes API server does not answer"))
 		e := plugin(t, caller.plugin, n.env(nil), caller.conf).failure(t)
 		require.EqualValues(t, 11, e.Code)
 		require.Contains(t, e.Msg, "does not answer")
 		require.Contains(t, e.Details, "configuration key kubernetes")
-		c.fail = nil
+		c.breaks(nil)
 		c.say(notes{"moat.dev/ip": "ten"})
 		e = plugin(t, caller.plugin, n.env(nil), caller.conf).failure(t)
 		require.EqualValues(t, 7, e.Code)
@@ -92,7 +99,7 @@ func TestAnnotationsThatCannotBeReadOrUsedRefuseThePod(t *testing.T) {
 
 func TestOnlyAddOfAPodOfKubernetesAsksTheCluster(t *testing.T) {
 	n, c := newAnnotated(t, nil)
-	c.fail = errors.New("away")
+	c.breaks(errors.New("away"))
 	added := plugin(t, "moat-cni", n.env(vars{"CNI_ARGS": "IgnoreUnknown=1"}), n.conf(nil))
 	require.Zero(t, added.status, "%s", added.stdout)
 	require.Zero(t, plugin(t, "moat-cni", n.env(vars{"CNI_ARGS": "K8S_POD_NAME=p1"}), n.conf(nil)).status, "no namespace, no pod of Kubernetes'")
@@ -102,7 +109,7 @@ func TestOnlyAddOfAPodOfKubernetesAsksTheCluster(t *testing.T) {
 	}
 	require.Zero(t, plugin(t, "moat-ipam", n.env(vars{"CNI_COMMAND": "DEL"}), n.ipamConf(ranges("10.7.0.0/24"), nil)).status)
 	require.Empty(t, c.questions())
-	c.fail = nil
+	c.breaks(nil)
 	require.Zero(t, plugin(t, "moat-cni", n.env(nil), n.conf(nil)).status)
 	require.Equal(t, []string{"blue/p1/u1"}, c.questions())
 }

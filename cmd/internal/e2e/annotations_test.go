@@ -238,7 +238,7 @@ func TestAnnotationsWithoutADaemon(t *testing.T) {
 // TestAnnotationsReachPoolsOfOtherPlugins has the reference bridge plugin get a
 // fixed address of a pool.
 func TestAnnotationsReachPoolsOfOtherPlugins(t *testing.T) {
-	buildMainPlugins(t)
+	buildReference(t, "main/bridge")
 	k := newKubernetes(t)
 	t.Cleanup(func() { require.NoError(t, k.n.host.CutLink("lab0")) })
 	rt := k.n.others("beside", mainPlugins["bridge"], `[[{"subnet":"10.77.0.0/24"}]]`)

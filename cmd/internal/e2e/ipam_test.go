@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,21 +42,9 @@ func (n *node) podOf(rt *lab.Runtime, name string) *lab.Pod {
 	return p
 }
 
-func buildMainPlugins(t *testing.T) {
-	t.Helper()
-	args := []string{"build", "-o", bin + "/"}
-	for name := range mainPlugins {
-		args = append(args, "github.com/containernetworking/plugins/plugins/main/"+name)
-	}
-	build := exec.CommandContext(t.Context(), "go", args...)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-}
-
 // TestMainPluginsOfOthers has the reference plugins lease from Moat's pools.
 func TestMainPluginsOfOthers(t *testing.T) {
-	buildMainPlugins(t)
+	buildReference(t, "main/bridge", "main/macvlan", "main/ptp")
 	n := newNode(t)
 	t.Cleanup(func() { require.NoError(t, n.host.CutLink("lab0")) })
 	i := 0

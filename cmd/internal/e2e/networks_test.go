@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -54,7 +53,7 @@ func networkFiles(socket, leases string) map[string]string {
 const slowPlugin = "#!/bin/sh\nif [ \"$CNI_COMMAND\" = ADD ]; then exec sleep 60; fi\n"
 
 func newSeveral(t *testing.T) *several {
-	buildOthers(t, "main/macvlan", "main/ptp", "main/bridge", "ipam/host-local", "ipam/static")
+	buildReference(t, "main/macvlan", "main/ptp", "main/bridge", "ipam/host-local", "ipam/static")
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "slow"), []byte(slowPlugin), 0o755))
 	s := &several{node: newHost(t), data: map[string][]map[string]any{}}
 	s.leases = filepath.Join(s.lab.Dir, "leases")
@@ -79,18 +78,6 @@ func newSeveral(t *testing.T) *several {
 	}
 	s.start("--config", filepath.Join(s.lab.Dir, "moat.yaml"))
 	return s
-}
-
-func buildOthers(t *testing.T, names ...string) {
-	t.Helper()
-	args := []string{"build", "-o", bin + "/"}
-	for _, name := range names {
-		args = append(args, "github.com/containernetworking/plugins/plugins/"+name)
-	}
-	build := exec.CommandContext(t.Context(), "go", args...)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
 }
 
 // answer is the source's, in the form of Dockin's.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -18,19 +17,6 @@ import (
 
 // oursForOthers is a tenant whose subnet other IPAM plugins lease from.
 const oursForOthers = `tenants: {blue: {subnets: [192.168.40.0/24]}}`
-
-// buildReference builds plugins of the reference's module beside ours.
-func buildReference(t *testing.T, plugins ...string) {
-	t.Helper()
-	args := []string{"build", "-o", bin + "/"}
-	for _, p := range plugins {
-		args = append(args, "github.com/containernetworking/plugins/plugins/"+p)
-	}
-	build := exec.CommandContext(t.Context(), "go", args...)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-}
 
 // delegating is a runtime for a network of Moat's whose "ipam" is another plugin's.
 func (n *node) delegating(name, version, ipam string) *lab.Runtime {

@@ -39,7 +39,8 @@ type Options struct {
 	// Grace is how long a pod that the picture does not have is waited for
 	// before the API server is asked; 0: a quarter of a second.
 	Grace time.Duration
-	// Patience is how long the API server is asked, where ctx allows more; 0: 10 s.
+	// Patience is how long the API server is asked, where ctx allows more, and how
+	// long it may be silent when it is asked for a list or a watch; 0: 10 s.
 	Patience time.Duration
 }
 
@@ -92,14 +93,45 @@ func (c *Cluster) informer(of schema.GroupVersionResource, selector fields.Selec
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.FieldSelector = selector.String()
+			ctx, cancel := context.WithTimeout(ctx, c.opt.Patience)
+			defer cancel()
 			return resource.List(ctx, o)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.FieldSelector = selector.String()
-			return resource.Watch(ctx, o)
+			return begun(ctx, c.opt.Patience, func(ctx context.Context) (watch.Interface, error) { return resource.Watch(ctx, o) })
 		},
 	}
 	return cache.NewSharedIndexInformer(cache.ToListWatcherWithWatchListSemantics(lw, c.client), &metav1.PartialObjectMetadata{}, 0, cache.Indexers{})
+}
+
+// begun starts a watch that may last, and gives up one that is not answered in
+// time: of an API server that hung no other word would come.
+func begun(ctx context.Context, within time.Duration, start func(context.Context) (watch.Interface, error)) (watch.Interface, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	silent := time.AfterFunc(within, cancel)
+	w, err := start(ctx)
+	if !silent.Stop() && err == nil {
+		w.Stop()
+		err = context.DeadlineExceeded
+	}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return watched{w, cancel}, nil
+}
+
+// watched is a watch that gives back its context.
+type watched struct {
+	watch.Interface
+	cancel context.CancelFunc
+}
+
+// Stop implements watch.Interface.
+func (w watched) Stop() {
+	w.Interface.Stop()
+	w.cancel()
 }
 
 func (c *Cluster) prepare(i cache.SharedIndexInformer, t *trouble) error {

@@ -26,8 +26,11 @@ type Uplink struct {
 // Options of a Manager. API, Store, Engine, Pods and Node are required, and Host
 // to attach pods.
 type Options struct {
-	API    sdn.API
-	Store  ipam.Store
+	API   sdn.API
+	Store ipam.Store
+	// Source is the picture of an SDN in this process; nil: the API is asked what
+	// is missing of networks, and nothing tells of deletions.
+	Source Source
 	Engine Engine
 	Pods   Pods
 	// Ride plans a port's creation for the transaction of a lease, or returns nil;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/moatnet/moat/ipam"
@@ -17,7 +18,8 @@ const (
 )
 
 // Run does what no caller waits for, until ctx ends: it confirms attachments,
-// finishes tombstones and sweeps what dead agents left half made.
+// finishes tombstones, sweeps what dead agents left half made, and makes again what
+// others deleted of tenants' networks.
 //
 // An attachment is confirmed (Adding to Added) after Attach has answered, many
 // in one write, so that an ADD pays one durable write for its record and not
@@ -28,6 +30,9 @@ const (
 func (m *Manager) Run(ctx context.Context) error {
 	m.running.Store(true)
 	defer m.running.Store(false)
+	var mending sync.WaitGroup
+	mending.Go(func() { newMender(m).run(ctx) })
+	defer mending.Wait()
 	m.sweepAndLog(ctx)
 	if err := m.Secure(ctx); err != nil && ctx.Err() == nil {
 		m.log.Warn("set who may send into the ports of pods", "error", err)

@@ -200,7 +200,8 @@ func (b *base) uplink() (plan.Uplink, error) {
 	}, nil
 }
 
-func (b *base) newManager(api sdn.API, engine tenant.Engine, ride func(sdn.Port) tenant.PortRider) (*tenant.Manager, error) {
+// newManager is over an SDN in this process, or, without a source, elsewhere.
+func (b *base) newManager(api sdn.API, source tenant.Source, engine tenant.Engine, ride func(sdn.Port) tenant.PortRider) (*tenant.Manager, error) {
 	all, err := newInstances(b.boot)
 	if err != nil {
 		return nil, err
@@ -210,7 +211,7 @@ func (b *base) newManager(api sdn.API, engine tenant.Engine, ride func(sdn.Port)
 		return nil, err
 	}
 	return tenant.New(tenant.Options{
-		API: api, Store: roomyStore{b.ledger, b.store}, Engine: engine, Pods: pods{}, Ride: ride, Instance: instance, OwnerGone: all.gone,
+		API: api, Source: source, Store: roomyStore{b.ledger, b.store}, Engine: engine, Pods: pods{}, Ride: ride, Instance: instance, OwnerGone: all.gone,
 		Plan: b.cfg.Installation(), Networks: b.networks, Node: b.nodeName, Host: b.host,
 		Uplink: tenant.Uplink{Interface: b.cfg.Uplink, Address: b.cfg.UplinkAddress, Gateway: b.cfg.UplinkGateway},
 		NoNAT:  b.cfg.NoNAT, MTU: b.mtu, AnySender: b.cfg.AnySender,

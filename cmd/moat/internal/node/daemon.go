@@ -154,7 +154,7 @@ func (d *daemon) takeDown() error {
 	d.tasks.stopAll(partStart)
 	d.ready.Store(false)
 	errs := []error{d.removeConfList()}
-	d.tasks.stopAll(partAgent, partCluster, partNetworks, partOrphans, partManager, partREST)
+	d.tasks.stopAll(partAgent, partCluster, partNetworks, partOrphans, partRestorer, partManager, partREST)
 	d.changing.Lock()
 	d.closed = true
 	d.changing.Unlock()

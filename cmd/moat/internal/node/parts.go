@@ -91,7 +91,7 @@ func Agent(ctx context.Context, c config.Config, log *slog.Logger) error {
 	d := &agentDaemon{direct: direct{operations{m, api}, b.newAddresses(m, api, true), b}}
 	t := newTasks(log)
 	t.start(partControl, func(ctx context.Context) error { return control.Serve(ctx, at.control, d) })
-	defer t.stopAll(partAgent, partCluster, partNetworks, partHoldings, partOrphans, partManager, partControl)
+	defer t.stopAll(partAgent, partCluster, partNetworks, partHoldings, partOrphans, partRestorer, partManager, partControl)
 	if _, err := m.EnsureProvider(ctx); err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (b *base) remoteManager() (*tenant.Manager, sdn.API, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := b.newManager(api, tenant.Polling{API: api, Installation: b.plan.ID, MTU: b.mtu}, nil)
+	m, err := b.newManager(api, nil, tenant.Polling{API: api, Installation: b.plan.ID, MTU: b.mtu}, nil)
 	return m, api, err
 }
 

@@ -12,11 +12,14 @@ import (
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/ipam/etcdkv"
 	"github.com/moatnet/moat/ipam/ledger"
+	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/tenant"
 )
 
-// What gives back the addresses of pools, and detaches, when a pod is gone.
+// What gives back the addresses of pools, and detaches, when a pod is gone, and
+// restores what is missing of one that is not.
 const (
+	partRestorer = "restorer"
 	partHoldings = "holdings"
 	partOrphans  = "orphans"
 	partNetworks = "networks" // of pods that have several
@@ -27,8 +30,8 @@ func (b *base) newPools() *ledger.Pools {
 }
 
 // newAgent makes the agent with the pools of the IPAM plugin, and what looks
-// after what pods hold that are gone.
-func (b *base) newAgent(m *tenant.Manager, ports holdings.Ports) (*agent.Agent, *sweepers, error) {
+// after what pods hold that are gone, and what others lack.
+func (b *base) newAgent(m *tenant.Manager, api sdn.PortAPI) (*agent.Agent, *sweepers, error) {
 	pools := b.newPools()
 	o, cluster, err := b.agentOptions()
 	if err != nil {
@@ -41,7 +44,8 @@ func (b *base) newAgent(m *tenant.Manager, ports holdings.Ports) (*agent.Agent, 
 		cluster:  cluster,
 		holdings: &holdings.Sweeper{Store: pools, Reservations: b.ledger, Node: b.nodeName, Pods: alive, Log: b.log},
 		orphans: &holdings.Orphans{Store: b.ledger, Detach: detacher{m, a}, Node: b.nodeName, Log: b.log,
-			Orphan: holdings.Orphan{Pods: alive, Ports: ports}},
+			Orphan: holdings.Orphan{Pods: alive, Ports: api}},
+		restorer: &holdings.Restorer{Store: b.ledger, Ports: api, Maker: m, Node: b.nodeName, Pods: alive, Log: b.log},
 		networks: a.SweepNetworks,
 	}, err
 }
@@ -61,11 +65,13 @@ func (d detacher) DetachIf(ctx context.Context, rec ipam.Record, gone func(conte
 	return detached, err
 }
 
-// sweepers give back what pods hold that are gone, and follow the pods' cluster.
+// sweepers give back what pods hold that are gone, restore what others lack, and
+// follow the pods' cluster.
 type sweepers struct {
 	cluster  *kube.Cluster // nil: none
 	holdings *holdings.Sweeper
 	orphans  *holdings.Orphans
+	restorer *holdings.Restorer
 	networks func(context.Context) error
 }
 
@@ -73,6 +79,7 @@ type sweepers struct {
 func (s *sweepers) start(t *tasks) {
 	t.start(partHoldings, s.holdings.Run)
 	t.start(partOrphans, s.orphans.Run)
+	t.start(partRestorer, s.restorer.Run)
 	t.start(partNetworks, s.networks)
 	follow(t, s.cluster)
 }

@@ -57,7 +57,7 @@ func Up(ctx context.Context, c config.Config, log *slog.Logger) error {
 	}
 	defer eng.Close()
 	api := guarded{part.topology.Local(), part.lifeline}
-	manager, err := b.newManager(api, eng, riding(part.topology))
+	manager, err := b.newManager(api, part.topology, eng, riding(part.topology))
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (d *daemon) run(ctx context.Context) error {
 	d.tasks.start(partControl, func(ctx context.Context) error { return control.Serve(ctx, d.at.control, d) })
 	d.tasks.start(partREST, func(ctx context.Context) error { return d.sdn.serveREST(ctx, d.at.rest) })
 	d.tasks.start(partStart, d.begin)
-	defer d.tasks.stopAll(partStart, partAgent, partCluster, partNetworks, partHoldings, partOrphans, partManager, partREST, partControl, partEngine, partStore)
+	defer d.tasks.stopAll(partStart, partAgent, partCluster, partNetworks, partHoldings, partOrphans, partRestorer, partManager, partREST, partControl, partEngine, partStore)
 	defer close(d.ending)
 	select {
 	case <-ctx.Done():

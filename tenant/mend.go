@@ -1,0 +1,275 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/sdn"
+)
+
+const (
+	mendEvery      = 10 * time.Second // where the SDN's picture is in this process
+	mendEveryByAPI = 15 * time.Second
+	// mendDelay is how long after a deletion a network is looked at: what is
+	// deleted is often deleted in many pieces.
+	mendDelay = 200 * time.Millisecond
+	// mendAge is how long an object of a network that is ready must be seen to be
+	// missing before it is made again: the records and the SDN are two pictures.
+	mendAge = 300 * time.Millisecond
+	// halfWayAge is how long a network may be half made or half removed: whoever
+	// is at it gets done.
+	halfWayAge = 8 * time.Second
+	// A network that is damaged again and again is mended after a pause that
+	// doubles from the first to the last, until nobody did so for some time.
+	mendPause, mendPauseMost = time.Second, 16 * time.Second
+	mendPeace                = 2 * time.Minute
+)
+
+// Source shows the topology of an SDN in this process, and tells of its changes.
+type Source interface {
+	// View calls f with a consistent picture, which is valid until f returns.
+	View(f func(sdn.View))
+	// Follow calls f with the changes of each commit, in order, until ctx ends.
+	Follow(ctx context.Context, f func([]sdn.Change)) error
+}
+
+// mender keeps networks whole: it makes again what others deleted of them, and
+// finishes what was left half made or half removed. One goroutine uses it.
+type mender struct {
+	*Manager
+	wounds map[string]*wound // by tenant and generation; "": the provider's network
+}
+
+// wound is what is wrong with one network.
+type wound struct {
+	rec   ipam.Tenant // zero: the provider's
+	lacks []string    // of a network that is ready, or of the provider's
+	since time.Time   // when it was first seen; zero: it is whole at present
+	tries int         // how often it was mended
+	last  time.Time   // when that was
+}
+
+func newMender(m *Manager) *mender { return &mender{Manager: m, wounds: map[string]*wound{}} }
+
+// run mends until ctx ends: each interval, and soon after a deletion.
+func (m *mender) run(ctx context.Context) {
+	wake := make(chan struct{}, 1)
+	var following sync.WaitGroup
+	defer following.Wait()
+	if m.opt.Source != nil {
+		following.Go(func() { m.follow(ctx, wake) })
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+			timer.Reset(mendDelay)
+		case <-timer.C:
+			again, err := m.sweep(ctx, time.Now())
+			if err != nil && ctx.Err() == nil {
+				m.log.Warn("keep tenants' networks whole", "error", err)
+			}
+			timer.Reset(again)
+		}
+	}
+}
+
+func (m *mender) follow(ctx context.Context, wake chan<- struct{}) {
+	err := m.opt.Source.Follow(ctx, func(changes []sdn.Change) {
+		for _, c := range changes {
+			if !damages(c) {
+				continue
+			}
+			select {
+			case wake <- struct{}{}:
+			default:
+			}
+			return
+		}
+	})
+	if ctx.Err() == nil {
+		m.log.Warn("deletions in the SDN are not heard of any more, only looked for", "error", err)
+	}
+}
+
+// damages says whether a change may be one of a network that is not to be. Ports
+// of pods come and go with them.
+func damages(c sdn.Change) bool {
+	switch was := c.Before.(type) {
+	case sdn.Router, sdn.Bridge, sdn.Chain, sdn.Rule, sdn.Route:
+		return c.After == nil || filtersChanged(c)
+	case sdn.Port:
+		now, there := c.After.(sdn.Port)
+		return !there && was.Kind == sdn.RouterPort || was.Peer != "" && now.Peer != was.Peer || there && was.Host != "" && now.Host == ""
+	}
+	return false
+}
+
+func filtersChanged(c sdn.Change) bool {
+	was, _ := c.Before.(sdn.Router)
+	now, ok := c.After.(sdn.Router)
+	return ok && (was.InboundFilter != now.InboundFilter || was.OutboundFilter != now.OutboundFilter)
+}
+
+// sweep looks at all networks, mends those that have been wrong for long enough,
+// and says when to look again.
+func (m *mender) sweep(ctx context.Context, now time.Time) (again time.Duration, err error) {
+	again = mendEvery
+	if m.opt.Source == nil {
+		again = mendEveryByAPI
+	}
+	b, err := m.ensureBase(ctx, false)
+	if err != nil {
+		return again, err
+	}
+	found, err := m.find(ctx, b)
+	if err != nil {
+		return again, err
+	}
+	m.compare(found, now)
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(found)) { // the provider's first: the others stand on it
+		w := m.wounds[key]
+		if w.due().After(now) {
+			again = min(again, w.due().Sub(now))
+		} else {
+			w.tries, w.last = w.tries+1, now
+			errs = append(errs, m.mend(ctx, b, w))
+			again = min(again, w.due().Sub(now))
+		}
+		if key == "" {
+			break
+		}
+	}
+	return again, errors.Join(errs...)
+}
+
+// compare keeps what was known of the wounds that are still there, and of those
+// that may come again.
+func (m *mender) compare(found map[string]*wound, now time.Time) {
+	for key, w := range m.wounds {
+		f, still := found[key]
+		switch {
+		case !still && now.Sub(w.last) > mendPeace:
+			delete(m.wounds, key)
+		case !still:
+			w.since = time.Time{}
+		case f.rec.State != w.rec.State || len(f.rec.Subnets) != len(w.rec.Subnets):
+			delete(m.wounds, key)
+		default:
+			w.rec, w.lacks = f.rec, f.lacks
+			if w.since.IsZero() {
+				w.since = now
+			}
+		}
+	}
+	for key, f := range found {
+		if m.wounds[key] == nil {
+			f.since = now
+			m.wounds[key] = f
+		}
+	}
+}
+
+// due is when a wound is to be mended.
+func (w *wound) due() time.Time {
+	at := w.since.Add(mendAge)
+	if w.rec.Name != "" && w.rec.State != ipam.TenantReady {
+		at = w.since.Add(halfWayAge)
+	}
+	if w.tries > 0 {
+		if next := w.last.Add(min(mendPause<<min(w.tries-1, 10), mendPauseMost)); next.After(at) {
+			at = next
+		}
+	}
+	return at
+}
+
+// find looks for what is wrong, by tenant and generation.
+func (m *mender) find(ctx context.Context, b *base) (map[string]*wound, error) {
+	recs, err := m.opt.Store.Tenants(ctx) // before the SDN: of what is made meanwhile the objects come first
+	if err != nil {
+		return nil, op("list tenants", err)
+	}
+	found := map[string]*wound{}
+	ready := map[string]ready{}
+	for _, rec := range recs {
+		key := rec.Name + " " + rec.Generation
+		if rec.State != ipam.TenantReady {
+			found[key] = &wound{rec: rec}
+			continue
+		}
+		n, err := newNames(b.plan.ID, rec.Name, rec.Generation)
+		if err != nil {
+			return nil, err
+		}
+		ready[key] = readyOf(rec, b.around.layout(n, rec))
+	}
+	err = m.picture(ctx, b, ready, func(p picture) {
+		if lacks := b.layout.lacks(p, m.opt.Host); len(lacks) > 0 && m.opt.Host != "" {
+			found[""] = &wound{lacks: lacks}
+		}
+		provider := idsOf(p.RoutesOf(b.layout.Router.ID))
+		for key, r := range ready {
+			if lacks := r.lacks(p, provider); len(lacks) > 0 {
+				found[key] = &wound{rec: r.rec, lacks: lacks}
+			}
+		}
+	})
+	return found, err
+}
+
+// mend makes a network whole.
+func (m *mender) mend(ctx context.Context, b *base, w *wound) error {
+	ctx, cancel := m.patient(ctx)
+	defer cancel()
+	if w.rec.Name == "" {
+		m.log.Warn("objects of the provider's network were deleted; they are made again", "objects", strings.Join(w.lacks, ", "), "times", w.tries)
+		_, err := m.ensureBase(ctx, true)
+		return op("make the provider's network again", err)
+	}
+	unlock, err := m.tenants.lock(ctx, sdn.TenantID(w.rec.Name))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	rec, err := m.opt.Store.Tenant(ctx, w.rec.Name)
+	if errors.Is(err, ipam.ErrNotFound) || err == nil && (rec.Generation != w.rec.Generation || rec.State != w.rec.State) {
+		return nil // somebody else is at it
+	}
+	if err != nil {
+		return op("read tenant "+w.rec.Name, err)
+	}
+	err = m.finishTenant(ctx, b, rec, w)
+	if errors.Is(err, ipam.ErrStale) {
+		return nil // it is somebody else's now
+	}
+	return err
+}
+
+// finishTenant does what is left to do for the state of a record.
+func (m *mender) finishTenant(ctx context.Context, b *base, rec ipam.Tenant, w *wound) error {
+	if rec.State == ipam.TenantDeleting {
+		m.log.Info("a tenant's network was left half removed; the removal is finished", "tenant", rec.Name)
+		return op(fmt.Sprintf("finish the removal of tenant %q", rec.Name), m.finishDelete(ctx, b, rec))
+	}
+	what := "make again what was deleted of tenant"
+	if rec.State == ipam.TenantReady {
+		m.log.Warn("objects of a tenant's network were deleted; they are made again", "tenant", rec.Name, "objects", strings.Join(w.lacks, ", "), "times", w.tries)
+	} else {
+		what = "finish the network of tenant"
+		m.log.Info("a tenant's network was left half made; it is finished", "tenant", rec.Name)
+	}
+	_, err := m.complete(ctx, b, rec, true)
+	return op(fmt.Sprintf("%s %q", what, rec.Name), err)
+}

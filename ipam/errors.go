@@ -26,6 +26,8 @@ var (
 	ErrFull = fmt.Errorf("%w: it is full", ErrUnavailable)
 	// ErrCorrupt: the store holds what this version cannot read.
 	ErrCorrupt = errors.New("unreadable record")
+	// ErrNewer: the store holds what a newer program wrote; a kind of ErrCorrupt.
+	ErrNewer = fmt.Errorf("%w: a newer program wrote it", ErrCorrupt)
 )
 
 // ConfigError is a pool that cannot be used. It wraps ErrInvalid.

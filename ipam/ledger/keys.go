@@ -100,17 +100,6 @@ func encode(v any) ([]byte, error) {
 	return b, nil
 }
 
-// decode reads a value that carries its schema version.
-func decode(p Pair, v any, schema *int) error {
-	if err := json.Unmarshal(p.Value, v); err != nil {
-		return fmt.Errorf("read %s: %w: %w", p.Key, ipam.ErrCorrupt, err)
-	}
-	if *schema != ipam.Schema {
-		return fmt.Errorf("read %s: schema %d, this version knows %d: %w", p.Key, *schema, ipam.Schema, ipam.ErrCorrupt)
-	}
-	return nil
-}
-
 func decodeTenant(p Pair) (ipam.Tenant, error) {
 	var t ipam.Tenant
 	err := decode(p, &t, &t.Schema)

@@ -40,13 +40,21 @@ func readRegister(out []Out) (register, error) {
 		}
 	}
 	for _, p := range out[2].Pairs {
-		var v ownValue
-		if err := json.Unmarshal(p.Value, &v); err != nil {
-			return r, fmt.Errorf("read %s: %w: %w", p.Key, ipam.ErrCorrupt, err)
+		own, err := decodeRange(p)
+		if err != nil {
+			return r, err
 		}
-		r.own = append(r.own, ipam.Range{Prefix: v.Prefix, Tenant: v.Tenant, Overlap: v.Overlap, Key: ipam.KeyOwnSubnets(v.Tenant)})
+		r.own = append(r.own, own)
 	}
 	return r, nil
+}
+
+func decodeRange(p Pair) (ipam.Range, error) {
+	var v ownValue
+	if err := json.Unmarshal(p.Value, &v); err != nil {
+		return ipam.Range{}, fmt.Errorf("read %s: %w: %w", p.Key, ipam.ErrCorrupt, err)
+	}
+	return ipam.Range{Prefix: v.Prefix, Tenant: v.Tenant, Overlap: v.Overlap, Key: ipam.KeyOwnSubnets(v.Tenant)}, nil
 }
 
 // register reads what is recorded of ranges.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -173,8 +174,11 @@ func (l *Ledger) dropping(ctx context.Context, f ipam.Fix) (Txn, error) {
 	if !ok || p.Mod != f.Unreadable.Revision {
 		return Txn{}, fmt.Errorf("it changed meanwhile: %w", ipam.ErrStale)
 	}
-	if read(p) == nil {
+	switch err := read(p); {
+	case err == nil:
 		return Txn{}, fmt.Errorf("it can be read: %w", ipam.ErrInvalid)
+	case errors.Is(err, ipam.ErrNewer):
+		return Txn{}, fmt.Errorf("it is not dropped, but to be read by the program that wrote it: %w", err)
 	}
 	return Txn{If: []Cond{at(key, p.Mod)}, Then: []Op{del(key)}}, nil
 }

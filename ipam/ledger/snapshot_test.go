@@ -111,7 +111,7 @@ func TestASnapshotShowsEverything(t *testing.T) {
 func TestASnapshotShowsWhatCannotBeRead(t *testing.T) {
 	s := newStore(t)
 	for k, v := range map[string]string{
-		"tenants/red": "{", "slots/subnet/x": "{}", of + "bad/eth0": `{"schema":99}`, "holdings/n/m/bad/eth0": "",
+		"tenants/red": "{", "slots/subnet/x": "{}", of + "bad/eth0": `{"schema":0}`, "holdings/n/m/bad/eth0": "",
 		"reservations/tenant/blue//010.0.0.1": "{}", "addresses/blue/10.0.0.1": of + "one/eth0", key(netip.MustParseAddr("10.0.0.9")): "whose?",
 		"freed/blue/010.000.000.001": "?", "pools/lab/what/1": "", of + "misplaced/eth0": `{"schema":1}`,
 	} {
@@ -127,6 +127,11 @@ func TestASnapshotShowsWhatCannotBeRead(t *testing.T) {
 		require.NoError(t, s.l.Repair(t.Context(), fix))
 		require.Empty(t, s.snapshot().Unreadable)
 	}
+	s.put(of+"new/eth0", `{"schema":99}`)
+	newer := s.snapshot().Unreadable
+	require.Len(t, newer, 1)
+	require.ErrorIs(t, s.l.Repair(t.Context(), ipam.Fix{Kind: ipam.DropUnreadable, Unreadable: newer[0]}), ipam.ErrNewer)
+	require.Equal(t, newer, s.snapshot().Unreadable, "what a newer program wrote stays")
 	fine := ipam.Unreadable{Key: of + "one/eth0", Revision: s.one.Revision}
 	require.ErrorIs(t, s.l.Repair(t.Context(), ipam.Fix{Kind: ipam.DropUnreadable, Unreadable: fine}), ipam.ErrInvalid)
 	foreign := ipam.Unreadable{Key: "installation", Revision: 2}

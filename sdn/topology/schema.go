@@ -80,3 +80,10 @@ func checkSchema(version int) error {
 	}
 	return nil
 }
+
+// Readable returns why this program cannot read a stored key, without the prefix,
+// and its value; nil: it can.
+func Readable(name string, value []byte) error {
+	_, err := new(etcd).fact(&mvccpb.KeyValue{Key: []byte(name), Value: value})
+	return err
+}

@@ -73,7 +73,7 @@ func openShared(ctx context.Context, c config.Config, log *slog.Logger, as role)
 	if err != nil {
 		return nil, err
 	}
-	b := &base{cfg: c, log: log, role: as, host: host, tombstones: filepath.Join(c.DataDir, "tombstones")}
+	b := &base{cfg: c, log: log, role: as, host: host, tombstones: filepath.Join(c.DataDir, tombstonesFolder)}
 	if err := b.open(ctx); err != nil {
 		return nil, err
 	}
@@ -107,6 +107,10 @@ func (b *base) open(ctx context.Context) (err error) {
 		return err
 	}
 	if b.store, err = openStore(ctx, b.cfg, b.log); err != nil {
+		return err
+	}
+	if err := refuseHalfRestored(ctx, b.store.client, b.cfg.Etcd.Prefix); err != nil {
+		b.store.close()
 		return err
 	}
 	b.ledger = ledger.New(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.Options{})

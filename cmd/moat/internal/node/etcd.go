@@ -207,7 +207,7 @@ func refuseForeignStore(ctx context.Context, c *clientv3.Client, prefix string) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, etcdPatience)
 	defer cancel()
-	key := prefix + "machine"
+	key := prefix + machineKey
 	res, err := c.Get(ctx, key)
 	if err != nil {
 		return fmt.Errorf("read the store's machine: %w", err)

@@ -18,6 +18,14 @@ import (
 	"github.com/moatnet/moat/sdn/effect"
 )
 
+const (
+	lockFile         = "lock"
+	tombstonesFolder = "tombstones"
+)
+
+// errLocked: another process works in the data directory.
+var errLocked = errors.New("in use by another moat")
+
 // lockDataDir makes sure that one daemon alone works in a data directory.
 func lockDataDir(dir string) (unlock func(), err error) {
 	if err := makeDataDir(dir); err != nil {
@@ -25,7 +33,7 @@ func lockDataDir(dir string) (unlock func(), err error) {
 	}
 	var f *os.File
 	err = effect.Do(effect.File, "create the lock of the data directory", func() (err error) {
-		f, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+		f, err = os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 		return err
 	})
 	if err != nil {
@@ -34,7 +42,7 @@ func lockDataDir(dir string) (unlock func(), err error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("data directory %s is in use by another moat; give this one its own --data-dir, --socket and --name", dir)
+			return nil, fmt.Errorf("data directory %s is %w; give this one its own --data-dir, --socket and --name", dir, errLocked)
 		}
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}

@@ -1,0 +1,310 @@
+package node
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/moatnet/moat/cmd/moat/internal/backup"
+	"github.com/moatnet/moat/cmd/moat/internal/config"
+	"github.com/moatnet/moat/ipam"
+)
+
+// machine is a data directory with its embedded etcd.
+type machine struct {
+	t   *testing.T
+	c   config.Config
+	log *slog.Logger
+}
+
+func newMachine(t *testing.T, change func(*config.Raw)) machine {
+	t.Helper()
+	raw := config.Defaults()
+	raw.DataDir, raw.Node, raw.MTU = filepath.Join(t.TempDir(), "data"), "n1", 1500
+	if change != nil {
+		change(&raw)
+	}
+	c, err := raw.Valid()
+	require.NoError(t, err)
+	return machine{t, c, slog.New(slog.DiscardHandler)}
+}
+
+// open starts etcd as the daemon does.
+func (m machine) open() *base {
+	m.t.Helper()
+	b, err := openBase(m.t.Context(), m.c, m.log, assigner)
+	require.NoError(m.t, err)
+	return b
+}
+
+// store runs f with the machine's etcd.
+func (m machine) store(f func(c *clientv3.Client)) {
+	m.t.Helper()
+	s, err := openStore(m.t.Context(), m.c, m.log)
+	require.NoError(m.t, err)
+	defer s.close()
+	f(s.client)
+}
+
+// holds is all that the machine has: keys and files with their content.
+func (m machine) holds() map[string]string {
+	m.t.Helper()
+	all := map[string]string{}
+	m.store(func(c *clientv3.Client) {
+		res, err := c.Get(m.t.Context(), "", clientv3.WithPrefix())
+		require.NoError(m.t, err)
+		for _, kv := range res.Kvs {
+			all["key "+string(kv.Key)] = string(kv.Value)
+		}
+	})
+	require.NoError(m.t, filepath.WalkDir(m.c.DataDir, func(path string, d os.DirEntry, err error) error {
+		rel, _ := filepath.Rel(m.c.DataDir, path)
+		if err != nil || d.IsDir() && rel == "etcd" {
+			return filepath.SkipDir
+		}
+		if d.Type().IsRegular() {
+			b, err := os.ReadFile(path)
+			require.NoError(m.t, err)
+			all["file "+rel] = string(b)
+		}
+		return nil
+	}))
+	return all
+}
+
+func (m machine) file(path, content string) {
+	m.t.Helper()
+	path = filepath.Join(m.c.DataDir, path)
+	require.NoError(m.t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(m.t, os.WriteFile(path, []byte(content), 0o600))
+}
+
+// furnished is a machine with an installation, a tenant, credentials and notes.
+func furnished(t *testing.T) (machine, string) {
+	m := newMachine(t, nil)
+	b := m.open()
+	_, err := b.ledger.ClaimTenant(t.Context(), ipam.Claim{Tenant: "red", Generation: "g", Bridge: "b"})
+	require.NoError(t, err)
+	part, err := b.openSDN(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, b.registerHost(t.Context(), part.topology))
+	part.close()
+	b.close()
+	m.file("users", `{"name":"ann","hash":"$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy","role":"admin"}`+"\n")
+	m.file("delegations/a.json", "{}")
+	m.file("delegations/new-123", "half")
+	m.file("tombstones/t.json", "{}")
+	m.file("tls/server.key", "key")
+	path := filepath.Join(t.TempDir(), "backup")
+	require.NoError(t, Backup(t.Context(), m.c, m.log, path, io.Discard))
+	return m, path
+}
+
+func (m machine) restore(path string, o RestoreOptions) (string, error) {
+	var out bytes.Buffer
+	err := Restore(m.t.Context(), m.c, m.log, path, o, &out)
+	return out.String(), err
+}
+
+func TestABackupIsRestoredOnAnEmptyMachine(t *testing.T) {
+	old, path := furnished(t)
+	st, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), st.Mode().Perm())
+	want := old.holds()
+	delete(want, "file tombstones/t.json")
+	delete(want, "file delegations/new-123")
+
+	m := newMachine(t, nil)
+	said, err := m.restore(path, RestoreOptions{})
+	require.NoError(t, err)
+	require.Contains(t, said, "node n1")
+	require.Equal(t, want, m.holds())
+	st, err = os.Stat(filepath.Join(m.c.DataDir, "admin.password"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), st.Mode().Perm())
+	require.NotContains(t, said, strings.TrimSpace(want["file admin.password"]))
+	b := m.open()
+	defer b.close()
+	got, err := b.ledger.Tenant(t.Context(), "red")
+	require.NoError(t, err)
+	require.Equal(t, "g", got.Generation)
+}
+
+func TestABackupIsMadeWhileTheDaemonRuns(t *testing.T) {
+	m, path := furnished(t)
+	before, err := backup.Read(path)
+	require.NoError(t, err)
+	b := m.open()
+	defer b.close()
+	lease, err := b.store.client.Grant(t.Context(), 60)
+	require.NoError(t, err)
+	_, err = b.store.client.Put(t.Context(), m.c.Etcd.Prefix+"live/hosts/h", "", clientv3.WithLease(lease.ID))
+	require.NoError(t, err)
+	_, err = b.store.client.Put(t.Context(), "/elsewhere/a", "of somebody else")
+	require.NoError(t, err)
+	require.NoError(t, Backup(t.Context(), m.c, m.log, path, io.Discard))
+	after, err := backup.Read(path)
+	require.NoError(t, err)
+	require.Equal(t, before.Keys, after.Keys, "neither what has a lease nor what is another's")
+	_, err = m.restore(path, RestoreOptions{Force: true})
+	require.ErrorIs(t, err, errLocked, "no restore beneath a daemon")
+}
+
+func TestBackupsThatAreNotMade(t *testing.T) {
+	m := newMachine(t, nil)
+	path := filepath.Join(t.TempDir(), "backup")
+	require.ErrorContains(t, Backup(t.Context(), m.c, m.log, path, io.Discard), "dataDir "+m.c.DataDir+" holds no installation")
+	require.NoDirExists(t, m.c.DataDir)
+	m.store(func(*clientv3.Client) {})
+	require.ErrorContains(t, Backup(t.Context(), m.c, m.log, path, io.Discard), "prefix /moat/: it holds no installation")
+	require.NoFileExists(t, path)
+	require.ErrorContains(t, Backup(t.Context(), m.c, m.log, t.TempDir(), io.Discard), "is no regular file")
+	full, _ := furnished(t)
+	require.Error(t, Backup(t.Context(), full.c, full.log, filepath.Join(path, "in", "no", "folder"), io.Discard))
+}
+
+// What is refused changes nothing.
+func TestRestoresThatAreRefused(t *testing.T) {
+	_, path := furnished(t)
+	rewritten := func(change func(*backup.Backup)) string {
+		b, err := backup.Read(path)
+		require.NoError(t, err)
+		change(&b)
+		text, err := b.Encode()
+		require.NoError(t, err)
+		other := filepath.Join(t.TempDir(), "other")
+		require.NoError(t, os.WriteFile(other, text, 0o600))
+		return other
+	}
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	short := filepath.Join(t.TempDir(), "short")
+	require.NoError(t, os.WriteFile(short, text[:len(text)/2], 0o600))
+
+	full, _ := furnished(t)
+	empty := newMachine(t, nil)
+	empty.store(func(*clientv3.Client) {})
+	alive := newMachine(t, nil)
+	for name, one := range map[string]struct {
+		on    machine
+		path  string
+		force bool
+		want  string
+	}{
+		"an installation is there":    {full, path, false, "--force"},
+		"the file is cut short":       {full, short, true, backup.ErrDamaged.Error()},
+		"a record is newer":           {full, rewritten(func(b *backup.Backup) { set(b, "ipam/v1/tenants/red", `{"schema":9}`) }), true, "tenants/red: its schema has version 9, this program knows 1"},
+		"the topology is newer":       {full, rewritten(func(b *backup.Backup) { set(b, "sdn/meta/schema", `{"object":99}`) }), true, "version 99"},
+		"a key is of no known kind":   {full, rewritten(func(b *backup.Backup) { b.Keys[0].Name = "vpn/v1/a" }), true, "vpn/v1/a"},
+		"it holds no installation":    {full, rewritten(func(b *backup.Backup) { b.Keys = b.Keys[:0] }), true, "no installation"},
+		"it is of another node":       {newMachine(t, func(r *config.Raw) { r.Node = "n2" }), path, true, "--node n1"},
+		"the configured plan differs": {newMachine(t, func(r *config.Raw) { r.Supernet = "10.0.0.0/9" }), path, true, "supernet"},
+		"it is only asked":            {empty, path, false, ""},
+		"a process is alive":          {alive, path, true, "/moat/live/hosts/h"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := one.on
+			if name == "a process is alive" {
+				m.store(func(c *clientv3.Client) {
+					lease, err := c.Grant(t.Context(), 600)
+					require.NoError(t, err)
+					_, err = c.Put(t.Context(), "/moat/live/hosts/h", "", clientv3.WithLease(lease.ID))
+					require.NoError(t, err)
+				})
+			}
+			before := m.holds()
+			said, err := m.restore(one.path, RestoreOptions{Force: one.force, DryRun: one.want == ""})
+			if one.want == "" {
+				require.NoError(t, err)
+				require.Contains(t, said, "backup of installation moat")
+			} else {
+				require.ErrorContains(t, err, one.want)
+			}
+			after := m.holds()
+			delete(after, "file lock")
+			delete(before, "file lock")
+			require.Equal(t, before, after)
+		})
+	}
+}
+
+func set(b *backup.Backup, name, value string) {
+	for i := range b.Keys {
+		if b.Keys[i].Name == name {
+			b.Keys[i].Value = []byte(value)
+		}
+	}
+}
+
+func TestForceReplacesKeysAndFilesOfTheBackupAlone(t *testing.T) {
+	m, path := furnished(t)
+	want := m.holds()
+	m.store(func(c *clientv3.Client) {
+		_, err := c.Put(t.Context(), "/moat/ipam/v1/tenants/later", `{"schema":1}`)
+		require.NoError(t, err)
+		_, err = c.Delete(t.Context(), "/moat/ipam/v1/tenants/red")
+		require.NoError(t, err)
+		_, err = c.Put(t.Context(), "/elsewhere/a", "of somebody else")
+		require.NoError(t, err)
+	})
+	m.file("admin.password", "another")
+	m.file("delegations/later.json", "{}")
+	_, err := m.restore(path, RestoreOptions{Force: true})
+	require.NoError(t, err)
+	want["key /elsewhere/a"], want["file delegations/later.json"] = "of somebody else", "{}"
+	require.Equal(t, want, m.holds())
+}
+
+// A restore that ends half-way keeps daemons and backups from what is there; once
+// it is repeated all is as in the backup.
+func TestARestoreThatWasCutShortIsRepeated(t *testing.T) {
+	old, path := furnished(t)
+	m := newMachine(t, nil)
+	require.NoError(t, os.MkdirAll(filepath.Join(m.c.DataDir, "users", "in-the-way"), 0o700))
+	_, err := m.restore(path, RestoreOptions{Force: true})
+	require.ErrorContains(t, err, "repeat the restore")
+	_, err = openBase(t.Context(), m.c, m.log, assigner)
+	require.ErrorIs(t, err, errHalfRestored)
+	require.ErrorContains(t, err, "key /moat/restoring")
+	require.ErrorIs(t, Backup(t.Context(), m.c, m.log, path+"2", io.Discard), errHalfRestored)
+
+	require.NoError(t, os.RemoveAll(filepath.Join(m.c.DataDir, "users")))
+	said, err := m.restore(path, RestoreOptions{})
+	require.NoError(t, err, "without --force: it is its own")
+	require.Contains(t, said, "cut short")
+	want := old.holds()
+	delete(want, "file tombstones/t.json")
+	delete(want, "file delegations/new-123")
+	require.Equal(t, want, m.holds())
+}
+
+// The same two commands over an etcd of somebody else's, to another prefix.
+func TestABackupMovesToAnotherEtcd(t *testing.T) {
+	old, path := furnished(t)
+	host := newMachine(t, nil)
+	s, err := openStore(t.Context(), host.c, host.log)
+	require.NoError(t, err)
+	defer s.close()
+	m := newMachine(t, func(r *config.Raw) {
+		r.Etcd.Endpoints = []string{"unix://" + filepath.Join(etcdDir(host.c), "etcd.sock")}
+		r.Etcd.Prefix = "/of/n1/"
+	})
+	_, err = m.restore(path, RestoreOptions{})
+	require.NoError(t, err)
+	require.NoError(t, Backup(t.Context(), m.c, m.log, path+"2", io.Discard))
+	first, err := backup.Read(path)
+	require.NoError(t, err)
+	second, err := backup.Read(path + "2")
+	require.NoError(t, err)
+	require.Equal(t, first.Keys, second.Keys)
+	require.Equal(t, first.Files, second.Files)
+	require.NotEmpty(t, old.holds())
+}

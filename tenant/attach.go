@@ -15,25 +15,25 @@ import (
 var errAgain = errors.New("a leftover of an earlier try was removed")
 
 // Attach implements Service.
-func (m *Manager) Attach(ctx context.Context, r AttachRequest) (Attached, error) {
+func (m *Manager) Attach(ctx context.Context, r AttachRequest) (got Attached, err error) {
 	what := fmt.Sprintf("attach pod %s/%s of tenant %q as %s", r.Pod.Namespace, r.Pod.Name, r.Tenant, r.Attachment)
 	if err := m.valid(r); err != nil {
 		return Attached{}, m.fault(what, err)
 	}
 	ctx, cancel := m.patient(ctx)
 	defer cancel()
-	unlock, err := m.busy.lock(ctx, r.Attachment)
+	leave, err := m.busy.Enter(ctx, r.Attachment)
 	if err != nil {
 		return Attached{}, m.fault(what, err)
 	}
-	defer unlock()
+	defer leave(&err)
 	m.finishIfAlone(ctx, r.Attachment)
 	if m.tombs.has(r.Attachment) {
 		if err := m.detach(ctx, r.Attachment); err != nil {
 			return Attached{}, m.fault(what, err)
 		}
 	}
-	got, err := m.attach(ctx, r)
+	got, err = m.attach(ctx, r)
 	return got, m.fault(what, err)
 }
 

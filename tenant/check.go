@@ -17,18 +17,18 @@ import (
 // Check implements Service. What a plugin behind this one may change, MAC and
 // MTU, is compared with the result that the runtime remembers; addresses,
 // port and binding with the record.
-func (m *Manager) Check(ctx context.Context, r AttachRequest, want Attached) error {
+func (m *Manager) Check(ctx context.Context, r AttachRequest, want Attached) (err error) {
 	what := fmt.Sprintf("check pod %s/%s of tenant %q as %s", r.Pod.Namespace, r.Pod.Name, r.Tenant, r.Attachment)
 	if err := r.Attachment.Validate(); err != nil {
 		return m.fault(what, err)
 	}
 	ctx, cancel := m.patient(ctx)
 	defer cancel()
-	unlock, err := m.busy.lock(ctx, r.Attachment)
+	leave, err := m.busy.Enter(ctx, r.Attachment)
 	if err != nil {
 		return m.fault(what, err)
 	}
-	defer unlock()
+	defer leave(&err)
 	return m.fault(what, failedCheck(m.check(ctx, r, want)))
 }
 
@@ -84,7 +84,7 @@ func (m *Manager) Collect(ctx context.Context, node, network string, valid []ipa
 	}
 	var errs []error
 	for _, rec := range rs {
-		if !keep[rec.Attachment] && !m.busy.taken(rec.Attachment) {
+		if !keep[rec.Attachment] && !m.busy.Taken(rec.Attachment) {
 			errs = append(errs, m.Detach(ctx, rec.Attachment))
 		}
 	}

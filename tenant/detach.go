@@ -11,18 +11,18 @@ import (
 )
 
 // Detach implements Service.
-func (m *Manager) Detach(ctx context.Context, a ipam.Attachment) error {
+func (m *Manager) Detach(ctx context.Context, a ipam.Attachment) (err error) {
 	what := fmt.Sprintf("detach %s", a)
 	if err := a.Validate(); err != nil {
 		return m.fault(what, err)
 	}
 	ctx, cancel := m.patient(ctx)
 	defer cancel()
-	unlock, err := m.busy.lock(ctx, a)
+	leave, err := m.busy.Enter(ctx, a)
 	if err != nil {
 		return m.fault(what, errors.Join(err, m.tombs.add(a)))
 	}
-	defer unlock()
+	defer leave(&err)
 	err = m.fault(what, m.detach(ctx, a))
 	if err == nil {
 		m.finishIfAlone(ctx, a)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/ipam/queue"
 	"github.com/moatnet/moat/sdn"
 )
 
@@ -81,8 +82,8 @@ type Manager struct {
 	keep keeper
 	log  *slog.Logger
 
-	busy    locks[ipam.Attachment]
-	tenants locks[sdn.TenantID]
+	busy    queue.Queue[ipam.Attachment]
+	tenants queue.Queue[sdn.TenantID]
 	tombs   *tombstones
 	status  statusCache
 	running atomic.Bool

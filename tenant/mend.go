@@ -230,7 +230,7 @@ func (m *mender) find(ctx context.Context, b *base) (map[string]*wound, error) {
 }
 
 // mend makes a network whole.
-func (m *mender) mend(ctx context.Context, b *base, w *wound) error {
+func (m *mender) mend(ctx context.Context, b *base, w *wound) (err error) {
 	ctx, cancel := m.patient(ctx)
 	defer cancel()
 	if w.rec.Name == "" {
@@ -238,11 +238,11 @@ func (m *mender) mend(ctx context.Context, b *base, w *wound) error {
 		_, err := m.ensureBase(ctx, true)
 		return op("make the provider's network again", err)
 	}
-	unlock, err := m.tenants.lock(ctx, sdn.TenantID(w.rec.Name))
+	leave, err := m.tenants.Enter(ctx, sdn.TenantID(w.rec.Name))
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer leave(&err)
 	rec, err := m.opt.Store.Tenant(ctx, w.rec.Name)
 	if errors.Is(err, ipam.ErrNotFound) || err == nil && (rec.Generation != w.rec.Generation || rec.State != w.rec.State) {
 		return nil // somebody else is at it

@@ -39,15 +39,15 @@ func (m *Manager) EnsureTenant(ctx context.Context, tenant sdn.TenantID) (Networ
 
 // network returns the memory of a tenant's network; without one it claims the
 // record and makes what is missing.
-func (m *Manager) network(ctx context.Context, tenant sdn.TenantID) (*network, error) {
+func (m *Manager) network(ctx context.Context, tenant sdn.TenantID) (n *network, err error) {
 	if n, _ := m.remembered(tenant); n != nil {
 		return n, nil
 	}
-	unlock, err := m.tenants.lock(ctx, tenant)
+	leave, err := m.tenants.Enter(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer leave(&err)
 	for {
 		n, rebuild := m.remembered(tenant)
 		if n != nil {
@@ -225,13 +225,13 @@ func (m *Manager) suspect(tenant sdn.TenantID, old *network) {
 
 // extend gives a tenant, whose subnets are all full, a further one. If another
 // did so meanwhile that one is taken.
-func (m *Manager) extend(ctx context.Context, old *network) (*network, error) {
+func (m *Manager) extend(ctx context.Context, old *network) (n *network, err error) {
 	tenant := sdn.TenantID(old.record.Name)
-	unlock, err := m.tenants.lock(ctx, tenant)
+	leave, err := m.tenants.Enter(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer leave(&err)
 	if n, _ := m.remembered(tenant); n != old && n != nil {
 		return n, nil
 	}

@@ -100,15 +100,15 @@ func (b *base) provider() Provider {
 
 // ensureBase returns what is known of the base, after building it if asked to
 // or if it is not known.
-func (m *Manager) ensureBase(ctx context.Context, rebuild bool) (*base, error) {
+func (m *Manager) ensureBase(ctx context.Context, rebuild bool) (made *base, err error) {
 	if b := m.known(); b != nil && !rebuild {
 		return b, nil
 	}
-	unlock, err := m.tenants.lock(ctx, "")
+	leave, err := m.tenants.Enter(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer leave(&err)
 	if b := m.known(); b != nil && !rebuild {
 		return b, nil
 	}

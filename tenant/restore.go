@@ -14,18 +14,18 @@ import (
 // says: the port, and the veth pair if netns, the living pod's namespace, is given.
 // It leaves the attachment alone, and returns false, when a call is under way or the
 // record changed since it was read.
-func (m *Manager) Restore(ctx context.Context, rec ipam.Record, netns *os.File) (bool, error) {
+func (m *Manager) Restore(ctx context.Context, rec ipam.Record, netns *os.File) (done bool, err error) {
 	what := fmt.Sprintf("restore %s", rec.Attachment)
-	if rec.Node != m.opt.Node || m.busy.taken(rec.Attachment) {
+	if rec.Node != m.opt.Node || m.busy.Taken(rec.Attachment) {
 		return false, nil
 	}
 	ctx, cancel := m.patient(ctx)
 	defer cancel()
-	unlock, err := m.busy.lock(ctx, rec.Attachment)
+	leave, err := m.busy.Enter(ctx, rec.Attachment)
 	if err != nil {
 		return false, m.fault(what, err)
 	}
-	defer unlock()
+	defer leave(&err)
 	now, err := m.opt.Store.Attachment(ctx, rec.Attachment)
 	if errors.Is(err, ipam.ErrNotFound) {
 		return false, nil

@@ -110,15 +110,16 @@ func (m *Manager) finish(ctx context.Context, except ipam.Attachment) error {
 		if a == except || ctx.Err() != nil {
 			continue
 		}
-		unlock, err := m.busy.lock(ctx, a)
+		leave, err := m.busy.Enter(ctx, a)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		if m.tombs.has(a) {
-			errs = append(errs, m.detach(ctx, a))
+			err = m.detach(ctx, a)
+			errs = append(errs, err)
 		}
-		unlock()
+		leave(&err)
 	}
 	return errors.Join(errs...)
 }
@@ -158,12 +159,12 @@ func (m *Manager) abandoned(rec ipam.Record) bool {
 	return time.Now().After(rec.Deadline) || rec.Owner != m.opt.Instance && m.opt.OwnerGone != nil && m.opt.OwnerGone(rec.Owner)
 }
 
-func (m *Manager) settle(ctx context.Context, rec ipam.Record) error {
-	unlock, err := m.busy.lock(ctx, rec.Attachment)
+func (m *Manager) settle(ctx context.Context, rec ipam.Record) (err error) {
+	leave, err := m.busy.Enter(ctx, rec.Attachment)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer leave(&err)
 	// Taking it over first keeps others, and an owner that is not gone after
 	// all, from settling it too.
 	rec, err = m.opt.Store.TakeOver(ctx, rec, m.opt.Instance, time.Now().Add(cleanup))

@@ -27,12 +27,12 @@ func (m *Manager) Secure(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (m *Manager) secure(ctx context.Context, rec ipam.Record) error {
-	unlock, err := m.busy.lock(ctx, rec.Attachment)
+func (m *Manager) secure(ctx context.Context, rec ipam.Record) (err error) {
+	leave, err := m.busy.Enter(ctx, rec.Attachment)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer leave(&err)
 	p, err := m.opt.API.Port(ctx, sdn.PortID(rec.Port))
 	if errors.Is(err, sdn.ErrNotFound) {
 		return nil // it was detached meanwhile, or is to be

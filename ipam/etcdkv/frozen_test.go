@@ -20,8 +20,9 @@ import (
 const (
 	// allowed is how long a call may take whose etcd says nothing.
 	allowed = 300 * time.Millisecond
-	// lateness is how much longer it takes at most.
-	lateness = 200 * time.Millisecond
+	// patience is that of a store where its caller allows more; who keeps to his
+	// caller's deadline is far below it on a busy machine, too.
+	patience = 3 * time.Second
 )
 
 // arguments are what methods of the stores are called with, by type; for the
@@ -116,16 +117,8 @@ func lived(t *testing.T, l *ledger.Ledger, pools *ledger.Pools) arguments {
 }
 
 // requireInTime calls a method and requires that it says in time that it had no
-// answer. Of a machine that has other things to do the best of three counts.
+// answer.
 func (a arguments) requireInTime(t *testing.T, method reflect.Value) {
-	took := time.Hour
-	for try := 0; try < 3 && took >= allowed+lateness; try++ {
-		took = a.requireUnavailable(t, method)
-	}
-	require.Less(t, took, allowed+lateness)
-}
-
-func (a arguments) requireUnavailable(t *testing.T, method reflect.Value) time.Duration {
 	ctx, cancel := context.WithTimeout(t.Context(), allowed)
 	defer cancel()
 	in := []reflect.Value{reflect.ValueOf(ctx)}
@@ -139,8 +132,7 @@ func (a arguments) requireUnavailable(t *testing.T, method reflect.Value) time.D
 	}
 	begun := time.Now()
 	out := method.Call(in)
-	took := time.Since(begun)
+	require.Less(t, time.Since(begun), patience)
 	err, _ := out[len(out)-1].Interface().(error)
 	require.ErrorIs(t, err, ipam.ErrUnavailable)
-	return took
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/bits"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/ipam/queue"
 )
 
 // pictureKey tells subnets apart; the generation, because a subnet may come
@@ -30,7 +32,7 @@ type picture struct {
 	most     int // places that may be held at once
 	coolDown time.Duration
 
-	loading sync.Mutex // held over a load
+	loading queue.Queue[struct{}] // whose turn it is to load
 
 	mu      sync.Mutex
 	loads   int
@@ -92,12 +94,15 @@ func (l *Ledger) forget(t ipam.Tenant) {
 
 // load reads the subnet's addresses, unless another did since the caller saw
 // the picture (seen is its count of loads then).
-func (l *Ledger) load(ctx context.Context, p *picture, tenant string, subnet netip.Prefix, seen int) error {
+func (l *Ledger) load(ctx context.Context, p *picture, tenant string, subnet netip.Prefix, seen int) (err error) {
 	if p.count() != seen {
 		return nil
 	}
-	p.loading.Lock()
-	defer p.loading.Unlock()
+	leave, err := p.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave(&err)
 	if p.count() != seen {
 		return nil
 	}
@@ -106,6 +111,15 @@ func (l *Ledger) load(ctx context.Context, p *picture, tenant string, subnet net
 		return err
 	}
 	return p.draw(res.Out[0].Pairs, res.Out[1].Pairs)
+}
+
+// turn waits until nobody else loads.
+func (p *picture) turn(ctx context.Context) (queue.Leave, error) {
+	leave, err := p.loading.Enter(ctx, struct{}{})
+	if err != nil && !errors.Is(err, ipam.ErrUnavailable) {
+		err = fmt.Errorf("%w: %w", ipam.ErrUnavailable, err)
+	}
+	return leave, err
 }
 
 // addresses asks for the held and the freed addresses of a subnet, which a

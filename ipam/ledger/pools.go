@@ -14,7 +14,7 @@ import (
 
 // PoolOptions of Pools.
 type PoolOptions struct {
-	Timeout time.Duration    // of a transaction, where ctx allows more; 0 means 5 s
+	Timeout time.Duration    // of a transaction, where ctx allows more; 0 means 3 s
 	Now     func() time.Time // nil means time.Now
 }
 

@@ -21,7 +21,7 @@ type setPicture struct {
 	set  ipam.Set
 	// unsure: a place may be called held that a lost transaction did not lease.
 	unsure atomic.Bool
-	seen   int64 // revision up to which what was given back is drawn in; guarded by loading
+	seen   int64 // revision up to which what was given back is drawn in; guarded by a turn
 }
 
 // setPlaces are a set's places.
@@ -68,12 +68,15 @@ func (p *Pools) claim(ctx context.Context, of *setPicture, asked netip.Addr) (cl
 
 // load draws the picture when there is none yet, page by page at one revision's
 // keys or later ones: what changes meanwhile is found out by transactions.
-func (p *Pools) load(ctx context.Context, of *setPicture) error {
+func (p *Pools) load(ctx context.Context, of *setPicture) (err error) {
 	if of.count() > 0 {
 		return nil
 	}
-	of.loading.Lock()
-	defer of.loading.Unlock()
+	leave, err := of.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave(&err)
 	if of.count() > 0 {
 		return nil
 	}
@@ -82,9 +85,12 @@ func (p *Pools) load(ctx context.Context, of *setPicture) error {
 
 // settle draws the picture anew when there are places of which nobody here knows
 // whether they were leased.
-func (p *Pools) settle(ctx context.Context, of *setPicture) error {
-	of.loading.Lock()
-	defer of.loading.Unlock()
+func (p *Pools) settle(ctx context.Context, of *setPicture) (err error) {
+	leave, err := of.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave(&err)
 	if !of.unsure.Swap(false) {
 		return nil
 	}
@@ -95,7 +101,7 @@ func (p *Pools) settle(ctx context.Context, of *setPicture) error {
 	return nil
 }
 
-// read draws the picture; the caller holds loading.
+// read draws the picture; it is the caller's turn.
 func (p *Pools) read(ctx context.Context, of *setPicture) error {
 	given, rev, err := p.ledger.pages(ctx, poolFreed(of.pool), 0)
 	if err != nil {
@@ -110,9 +116,12 @@ func (p *Pools) read(ctx context.Context, of *setPicture) error {
 }
 
 // refresh draws in what was given back since the last look.
-func (p *Pools) refresh(ctx context.Context, of *setPicture) error {
-	of.loading.Lock()
-	defer of.loading.Unlock()
+func (p *Pools) refresh(ctx context.Context, of *setPicture) (err error) {
+	leave, err := of.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave(&err)
 	prefix := poolFreed(of.pool)
 	res, err := p.ledger.read(ctx, "read free addresses of pool "+of.pool, Op{Kind: OpGet, Key: prefix, End: after(prefix), Since: of.seen + 1})
 	if err != nil {

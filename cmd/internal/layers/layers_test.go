@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 	"sdn/dataplane/...":       {"sdn", "sdn/plan", "sdn/dhcp", "sdn/nft", "sdn/nftnl", "sdn/dataplane/...", "sdn/effect"},
 	"ipam/...":                {"ipam/..."},
 	"netns":                   {"sdn/effect"},
-	"tenant":                  {"sdn", "ipam", "sdn/effect"},
+	"tenant":                  {"sdn", "ipam", "sdn/effect", "ipam/queue"},
 }
 
 // banned lists what must be in no package's dependencies, however far away.

@@ -16,6 +16,7 @@ import (
 	"github.com/moatnet/moat/cmd/moat/internal/delegations"
 	"github.com/moatnet/moat/cmd/moat/internal/socket"
 	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/ipam/queue"
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/tenant"
 )
@@ -78,7 +79,7 @@ type Agent struct {
 	cluster   Cluster
 	stickyFor time.Duration
 	dns       func(sdn.TenantID) (*types.DNS, string)
-	busy      busy
+	busy      queue.Queue[ipam.Attachment]
 
 	delegations *delegations.Store
 	source      *NetworkSource

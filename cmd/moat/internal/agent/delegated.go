@@ -118,12 +118,12 @@ func own(s delegations.Step) []byte { return s.Config }
 // detach serves DEL of an attachment. What it had other plugins do is known from
 // its record, else from the configuration, which may have become wrong: that must
 // not keep a pod.
-func (a *Agent) detach(ctx context.Context, at ipam.Attachment, config []byte, others delegates) error {
-	unlock, err := a.busy.lock(ctx, at)
+func (a *Agent) detach(ctx context.Context, at ipam.Attachment, config []byte, others delegates) (err error) {
+	leave, err := a.busy.Enter(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer leave(&err)
 	d := a.delegated(at, others)
 	plugin := ipamType(config)
 	if plugin != "" && len(d.record.Steps) == 0 {
@@ -139,15 +139,15 @@ func (a *Agent) detach(ctx context.Context, at ipam.Attachment, config []byte, o
 
 // Abandoned undoes what other plugins did for an attachment that was detached
 // because its pod is gone. What fails is tried again later.
-func (a *Agent) Abandoned(ctx context.Context, at ipam.Attachment) error {
+func (a *Agent) Abandoned(ctx context.Context, at ipam.Attachment) (err error) {
 	if a.delegations == nil {
 		return nil
 	}
-	unlock, err := a.busy.lock(ctx, at)
+	leave, err := a.busy.Enter(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer leave(&err)
 	d := a.delegated(at, delegates{runner: a.runHere})
 	d.others.env = late(d.record.Env)
 	return d.undo(ctx, own)
@@ -192,12 +192,12 @@ func (a *Agent) settleAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (a *Agent) settleOne(ctx context.Context, at ipam.Attachment) error {
-	unlock, held := a.busy.try(at)
-	if held != nil {
+func (a *Agent) settleOne(ctx context.Context, at ipam.Attachment) (err error) {
+	leave, entered := a.busy.Try(ctx, at)
+	if !entered {
 		return nil
 	}
-	defer unlock()
+	defer leave(&err)
 	d := a.delegated(at, delegates{runner: a.runHere})
 	if d.record.Added || len(d.record.Steps) == 0 { // a call was faster
 		return nil
@@ -237,14 +237,15 @@ func (a *Agent) collectDelegated(ctx context.Context, network string, keep []ipa
 		if rec.Attachment.Node != a.node || rec.Attachment.Network != network || slices.Contains(keep, rec.Attachment) {
 			continue
 		}
-		unlock, held := a.busy.try(rec.Attachment)
-		if held != nil {
+		leave, entered := a.busy.Try(ctx, rec.Attachment)
+		if !entered {
 			continue
 		}
 		env := late(rec.Env)
 		env.Path = others.env.Path
-		errs = append(errs, a.delegated(rec.Attachment, delegates{env, others.runner}).detach(ctx, own))
-		unlock()
+		err := a.delegated(rec.Attachment, delegates{env, others.runner}).detach(ctx, own)
+		leave(&err)
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -125,7 +125,7 @@ func (c *call) do(ctx context.Context) ([]byte, error) {
 	}
 }
 
-func (c *call) add(ctx context.Context) ([]byte, error) {
+func (c *call) add(ctx context.Context) (printed []byte, err error) {
 	conf, err := ParseConfig(c.request.Config)
 	if err != nil {
 		return nil, err
@@ -140,16 +140,16 @@ func (c *call) add(ctx context.Context) ([]byte, error) {
 	if err := c.addWish(&attach); err != nil {
 		return nil, err
 	}
-	unlock, err := c.agent.busy.lock(ctx, attach.Attachment)
+	leave, err := c.agent.busy.Enter(ctx, attach.Attachment)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer leave(&err)
 	d := c.agent.delegated(attach.Attachment, c.others)
 	if err := d.clear(ctx, c.steps(conf)); err != nil {
 		return nil, err
 	}
-	printed, err := c.attach(ctx, conf, attach, d)
+	printed, err = c.attach(ctx, conf, attach, d)
 	if err != nil && !d.record.Added {
 		d.takeBack(ctx)
 	}
@@ -245,6 +245,8 @@ func (c *call) coded(ctx context.Context, err error) *cniconf.Error {
 		failure = poolFailure(c.request.Env.Subject(), err)
 	case errors.As(err, &served):
 		failure = &cniconf.Error{Code: cniconf.Code(served.Code), Msg: served.Msg, Details: served.Details}
+	case errors.Is(err, ipam.ErrUnavailable):
+		failure.Code, failure.Details = cniconf.CodeTryAgain, "check that etcd is running and can be reached"
 	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		failure.Code = cniconf.CodeTryAgain
 		failure.Details = "the call took too long or the daemon stopped; the runtime may try again"

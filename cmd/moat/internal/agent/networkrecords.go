@@ -14,6 +14,7 @@ import (
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/moat/internal/netsource"
 	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/ipam/queue"
 	"github.com/moatnet/moat/sdn/effect"
 )
 
@@ -40,15 +41,16 @@ const recordFile = "record.json"
 type networkRecords struct {
 	dir string // "": none are kept
 
-	busy busy
+	busy queue.Queue[ipam.Attachment]
 }
 
-// lock waits until nobody else works on the attachment.
-func (s *networkRecords) lock(ctx context.Context, at ipam.Attachment) (unlock func(), err error) {
-	if unlock, err = s.busy.lock(ctx, at); err != nil {
+// enter waits until nobody else works on the attachment.
+func (s *networkRecords) enter(ctx context.Context, at ipam.Attachment) (queue.Leave, error) {
+	leave, err := s.busy.Enter(ctx, at)
+	if err != nil {
 		return nil, fmt.Errorf("wait for another call for %s: %w", at, err)
 	}
-	return unlock, nil
+	return leave, nil
 }
 
 // folder is that of an attachment.

@@ -22,17 +22,17 @@ type NetworkSource struct {
 }
 
 // addNetworks makes all networks of a pod, or none of them.
-func (c *call) addNetworks(ctx context.Context) ([]byte, error) {
+func (c *call) addNetworks(ctx context.Context) (printed []byte, err error) {
 	pod, asked, err := c.pod()
 	if err != nil {
 		return nil, err
 	}
 	at := c.agent.attachment(c.head.Name, c.request.Env)
-	unlock, err := c.agent.networks.lock(ctx, at)
+	leave, err := c.agent.networks.enter(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer leave(&err)
 	rec, err := c.agent.networks.read(at)
 	if err != nil {
 		return nil, err

@@ -101,11 +101,11 @@ func TestALaterAddOfTheNameIsAnother(t *testing.T) {
 	require.NoError(t, a.undoRecorded(t.Context(), rec, a.runHere), "the record that was read is not there")
 	require.Empty(t, calls())
 
-	unlock, err := a.networks.lock(t.Context(), rec.Attachment)
+	leave, err := a.networks.enter(t.Context(), rec.Attachment)
 	require.NoError(t, err)
 	require.NoError(t, a.undoRecorded(t.Context(), later, a.runHere), "a call works on it")
 	require.Empty(t, calls())
-	unlock()
+	leave(nil)
 	require.NoError(t, a.undoRecorded(t.Context(), later, a.runHere))
 	require.Equal(t, "DEL eth0 ''\n", calls())
 }

@@ -88,13 +88,13 @@ func (c *call) checkNetworks(ctx context.Context) error {
 
 // withRecord does one thing for a pod of several networks, and another for all
 // others, which it keeps from nothing.
-func (c *call) withRecord(ctx context.Context, several func(context.Context, networkRecord) error, one func(context.Context) error) error {
+func (c *call) withRecord(ctx context.Context, several func(context.Context, networkRecord) error, one func(context.Context) error) (err error) {
 	at := c.agent.attachment(c.head.Name, c.request.Env)
-	unlock, err := c.agent.networks.lock(ctx, at)
+	leave, err := c.agent.networks.enter(ctx, at)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer leave(&err)
 	rec, err := c.agent.networks.read(at)
 	switch {
 	case err != nil:
@@ -182,7 +182,7 @@ func (c *call) forwardGC(ctx context.Context) error {
 // undoRecorded undoes what is recorded of a pod that does not call itself, unless
 // it does now. Its namespace is named to the plugins only if the same one is at its
 // path still.
-func (a *Agent) undoRecorded(ctx context.Context, rec networkRecord, run protocol.Runner) error {
+func (a *Agent) undoRecorded(ctx context.Context, rec networkRecord, run protocol.Runner) (err error) {
 	env := rec.Env
 	env.Command = cniconf.Del
 	if !(holdings.Pods{BootID: a.boot}).Living(env.Netns, rec.PodInode, rec.BootID) {
@@ -193,11 +193,11 @@ func (a *Agent) undoRecorded(ctx context.Context, rec networkRecord, run protoco
 	if failure != nil {
 		return failure
 	}
-	unlock, held := a.networks.busy.try(rec.Attachment)
-	if held != nil {
+	leave, entered := a.networks.busy.Try(ctx, rec.Attachment)
+	if !entered {
 		return nil
 	}
-	defer unlock()
+	defer leave(&err)
 	now, err := a.networks.read(rec.Attachment)
 	if err != nil || now == nil || !now.At.Equal(rec.At) { // another ADD came since
 		return err
@@ -207,13 +207,13 @@ func (a *Agent) undoRecorded(ctx context.Context, rec networkRecord, run protoco
 }
 
 // undoNetworks is Undo for a pod of several networks; false: it is none.
-func (a *Agent) undoNetworks(ctx context.Context, head cniconf.Head, r protocol.Request, run protocol.Runner) (bool, error) {
+func (a *Agent) undoNetworks(ctx context.Context, head cniconf.Head, r protocol.Request, run protocol.Runner) (several bool, err error) {
 	at := a.attachment(head.Name, r.Env)
-	unlock, err := a.networks.lock(ctx, at)
+	leave, err := a.networks.enter(ctx, at)
 	if err != nil {
 		return true, err
 	}
-	defer unlock()
+	defer leave(&err)
 	rec, err := a.networks.read(at)
 	if err != nil || rec == nil {
 		return err != nil, err

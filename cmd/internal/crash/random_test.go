@@ -104,7 +104,7 @@ func (s *storm) step() {
 		weight int
 		do     func()
 	}{
-		{100, s.comes}, {20, s.several}, {95, s.goes}, {16, s.again}, {12, s.vanishes}, {10, s.looked}, {8, s.tenantEnds},
+		{200, s.comes}, {40, s.several}, {190, s.goes}, {32, s.again}, {24, s.vanishes}, {20, s.looked}, {16, s.tenantEnds},
 		{4, s.killedInAdd}, {4, s.killedInDel}, {2, s.killedInSeveral}, {1, s.killedAtRest}, {1, s.stopped},
 	}
 	sum := 0

@@ -60,7 +60,7 @@ func once(ctx context.Context, file string, r protocol.Run, environ []string, st
 	defer cancel(nil)
 	out := &bounded{full: func() { cancel(errTooMuch) }}
 	c := exec.CommandContext(ctx, file)
-	c.Env, c.Stdin, c.Stdout, c.Stderr = environ, bytes.NewReader(r.Config), out, stderr
+	c.Env, c.Stdin, c.Stdout, c.Stderr = environ, bytes.NewReader(r.Config), out, copied{stderr}
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	c.WaitDelay = closing
@@ -96,6 +96,10 @@ func pause(ctx context.Context) bool {
 		return true
 	}
 }
+
+// copied is a writer that no child has a descriptor of: one that outlives the plugin
+// would keep the runtime waiting for the end of standard error.
+type copied struct{ io.Writer }
 
 // bounded keeps what is written to it, up to maxOutput.
 type bounded struct {

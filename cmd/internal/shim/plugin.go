@@ -69,6 +69,10 @@ func (p *Plugin) Run(ctx context.Context) (status int) {
 		}
 		return p.fail(failure)
 	}
+	if failure := p.unheard(env); failure != nil {
+		fmt.Fprintf(p.Stderr, "%s: %v\n", p.About, failure)
+		return p.fail(failure)
+	}
 	if env.Command == cniconf.Version {
 		return p.version()
 	}

@@ -35,7 +35,7 @@ func TestAddPassesTheNamespaceAndTheRequest(t *testing.T) {
 	require.Equal(t, tenant.AttachRequest{
 		Attachment: ipam.Attachment{Node: "node-1", Network: "moat", ContainerID: "c1", IfName: "eth0"},
 		Pod:        tenant.Pod{Namespace: "blue", Name: "p1", UID: "u1"}, Tenant: "blue", NetnsPath: n.pod.Path(), NetnsInode: st.Ino, BootID: "boot", MTU: 1400,
-		IPs: []netip.Addr{netip.MustParseAddr("10.9.0.2")}, MAC: "02:00:00:00:00:02",
+		IPs: []netip.Addr{netip.MustParseAddr("10.9.0.2")}, IPsFrom: "runtimeConfig.ips", MAC: "02:00:00:00:00:02",
 		Routes: []netip.Prefix{netip.MustParsePrefix("172.20.0.0/16")},
 	}, r)
 

@@ -17,7 +17,10 @@ import (
 // one that is waited for, and those before that were given up.
 const openRuns = 32
 
-var errManyRuns = errors.New("the plugin's process ends none of those that it is to end")
+var (
+	errManyRuns = errors.New("the plugin's process ends none of those that it is to end")
+	errTooSlow  = errors.New("it did not end within the call's time")
+)
 
 // callback is the client's end of a connection, as the daemon has it run plugins.
 type callback struct {
@@ -111,7 +114,10 @@ func (b *callback) ask(ctx context.Context, r protocol.Run) (protocol.Ran, error
 		case <-b.gone:
 			return protocol.Ran{}, errClientGone
 		case <-ctx.Done():
-			return protocol.Ran{}, context.Cause(ctx)
+			if err = context.Cause(ctx); errors.Is(err, context.DeadlineExceeded) {
+				err = errTooSlow
+			}
+			return protocol.Ran{}, err
 		}
 	}
 }

@@ -35,7 +35,10 @@ type Config struct {
 	IPAM        string          // the plugin that makes addresses; "": Moat itself
 	LinkFirst   bool            // the plugin of IPAM needs the interface
 	PrevResult  json.RawMessage // what an earlier plugin of the chain printed; nil: none
-	requests    requests
+
+	// capabilities and arguments are what the runtime asks for, at the keys
+	// runtimeConfig and args.cni.
+	capabilities, arguments requests
 }
 
 // rawConfig is the configuration as it is written.
@@ -67,12 +70,6 @@ type rawConfig struct {
 
 type rawRoute struct {
 	Dst string `json:"dst"`
-}
-
-// requests are the wishes that runtimes may pass for one pod.
-type requests struct {
-	IPs []string `json:"ips"`
-	MAC string   `json:"mac"`
 }
 
 // known are the keys of a network configuration: Moat's, and those that the
@@ -137,13 +134,7 @@ func (r rawConfig) valid() (Config, error) {
 	if r.IPAM.Type != ownIPAM {
 		c.IPAM, c.LinkFirst = r.IPAM.Type, r.LinkFirst || r.IPAM.Type == dhcpIPAM
 	}
-	c.requests = r.RuntimeConfig
-	if len(c.requests.IPs) == 0 {
-		c.requests.IPs = r.Args.CNI.IPs
-	}
-	if c.requests.MAC == "" {
-		c.requests.MAC = r.Args.CNI.MAC
-	}
+	c.capabilities, c.arguments = r.RuntimeConfig, r.Args.CNI
 	switch {
 	case r.MTU != 0 && (r.MTU < smallestMTU || r.MTU > largestMTU):
 		return c, wrong("mtu", fmt.Sprint(r.MTU), fmt.Sprintf("%d to %d bytes", smallestMTU, largestMTU))

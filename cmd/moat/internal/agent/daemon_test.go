@@ -212,6 +212,50 @@ func TestRuntimeClosesStandardOutput(t *testing.T) {
 	require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, 5*time.Second, time.Millisecond)
 }
 
+// A plugin that is started without standard output claims no success that nobody
+// could read, and does nothing; what prints nothing goes on, and so does what the
+// runtime throws away on purpose.
+func TestWithoutStandardOutputNothingIsAdded(t *testing.T) {
+	n := newNode(t)
+	run := func(command string, stdout *os.File) (status int, stderr string) {
+		stdin, w, err := os.Pipe()
+		require.NoError(t, err)
+		defer stdin.Close()
+		go func() { w.Write(n.conf(nil)); w.Close() }()
+		logs, err := os.CreateTemp(t.TempDir(), "stderr")
+		require.NoError(t, err)
+		defer logs.Close()
+		var env []string
+		for k, v := range n.env(vars{"CNI_COMMAND": command}) {
+			env = append(env, k+"="+v)
+		}
+		file := filepath.Join(pluginDir, "moat-cni")
+		p, err := os.StartProcess(file, []string{file}, &os.ProcAttr{Env: env, Files: []*os.File{stdin, stdout, logs}})
+		require.NoError(t, err)
+		ended, err := p.Wait()
+		require.NoError(t, err)
+		b, err := os.ReadFile(logs.Name())
+		require.NoError(t, err)
+		return ended.ExitCode(), string(b)
+	}
+	for _, command := range []string{"ADD", "VERSION"} {
+		status, stderr := run(command, nil)
+		require.Equal(t, 1, status, command)
+		require.Contains(t, stderr, "standard output is closed", command)
+	}
+	require.Zero(t, n.service.count())
+	require.Empty(t, n.service.detaches(), "the daemon was not called")
+	thrown, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	defer thrown.Close()
+	status, stderr := run("ADD", thrown)
+	require.Zero(t, status, stderr)
+	require.Equal(t, 1, n.service.count())
+	status, stderr = run("DEL", nil)
+	require.Zero(t, status, stderr)
+	require.Zero(t, n.service.count())
+}
+
 func TestStopWaitsForCallsAndLeavesNothing(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	n := newNode(t)

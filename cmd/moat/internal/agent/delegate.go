@@ -56,9 +56,12 @@ func (d delegates) run(ctx context.Context, do delegation) ([]byte, error) {
 		return nil, ran.Failure
 	case ran.Status != 0:
 		return nil, pluginFailure(do.plugin, ran)
-	default:
-		return ran.Stdout, nil
 	}
+	if err := sound(ran.Stdout); err != nil && do.command == cniconf.Add {
+		return nil, &cniconf.Error{Code: cniconf.CodeDecode, Msg: fmt.Sprintf("plugin %q: its result: %v", do.plugin, err),
+			Details: "the plugin is defective"}
+	}
+	return ran.Stdout, nil
 }
 
 // unstarted is the failure of a plugin of which no part ran.

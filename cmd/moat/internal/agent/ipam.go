@@ -11,7 +11,6 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
-	"github.com/moatnet/moat/cmd/moat/internal/wishes"
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/tenant"
 )
@@ -55,9 +54,9 @@ func (c *call) ipamAdd(ctx context.Context) ([]byte, error) {
 	begin := time.Now()
 	got, err := c.agent.pools.Hold(ctx, h, conf.wish)
 	if err != nil {
-		return nil, c.refused(ctx, want, err)
+		return nil, c.refused(ctx, conf.askedFrom, err)
 	}
-	settled, err := c.settle(want, got)
+	settled, err := c.settle(want, conf.askedFrom, got)
 	if err != nil && got.At.Before(begin) {
 		return nil, err // of an earlier ADD, whose pod may be alive
 	}
@@ -67,16 +66,17 @@ func (c *call) ipamAdd(ctx context.Context) ([]byte, error) {
 	return printLeases(conf, settled)
 }
 
-// refused adds to the error of a pool who wanted what, and the pod that has it.
-func (c *call) refused(ctx context.Context, w wishes.Wishes, err error) error {
+// refused adds to the error of a pool who wanted what, by from, and the pod that has
+// it.
+func (c *call) refused(ctx context.Context, from string, err error) error {
 	var used *ipam.AddressInUseError
 	if errors.As(err, &used) {
 		if h, missing := c.agent.pools.Holding(ctx, used.Holder); missing == nil && h.PodName != "" {
 			err = fmt.Errorf("%w: it is pod %s/%s's", err, h.PodNamespace, h.PodName)
 		}
 	}
-	if len(w.Addresses) > 0 && !errors.Is(err, ipam.ErrUnavailable) {
-		err = fmt.Errorf("%s: %w", annotation(w.AddressesFrom), err)
+	if from != "" && !errors.Is(err, ipam.ErrUnavailable) {
+		err = fmt.Errorf("%s: %w", from, err)
 	}
 	return err
 }

@@ -107,6 +107,7 @@ func TestIPAMRefuses(t *testing.T) {
 		"no duration":         {section: keys{"ranges": small["ranges"], "coolDown": "soon"}, code: 7, says: []string{"ipam.coolDown", "soon"}},
 		"no file":             {section: keys{"ranges": small["ranges"], "resolvConf": "/nowhere"}, code: 7, says: []string{"ipam.resolvConf", "/nowhere"}},
 		"no address asked":    {section: small, beside: keys{"runtimeConfig": keys{"ips": []string{"ten"}}}, code: 7, says: []string{"ten"}},
+		"two of one set":      {section: ranges("10.7.0.0/24"), beside: keys{"runtimeConfig": keys{"ips": []string{"10.7.0.3", "10.7.0.4"}}}, code: 7, says: []string{"runtimeConfig.ips", "10.7.0.4 was not given: the pod holds [10.7.0.3/24]"}},
 		"asked outside":       {section: small, beside: keys{"runtimeConfig": keys{"ips": []string{"10.9.0.1/24"}}}, code: 7, says: []string{"10.9.0.1", "pool lab"}},
 		"asked and held":      {section: small, env: vars{"CNI_ARGS": "IgnoreUnknown=1;IP=10.7.0.2"}, code: 103, says: []string{"10.7.0.2 is held by lab/holder/eth0 on node node-1"}},
 		"used up":             {section: small, code: 102, says: []string{"pool lab", "used up"}},

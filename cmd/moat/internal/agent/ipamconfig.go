@@ -41,6 +41,8 @@ type ipamCall struct {
 	dns     *dns
 	gateway netip.Addr // that CNI_ARGS want; zero: none
 	args    map[string]string
+
+	askedFrom string // who asks for addresses, for messages; "": nobody
 }
 
 // CheckIPAM says what is wrong with a network configuration that has moat-ipam
@@ -82,12 +84,12 @@ func parseIPAM(b []byte, args string) (ipamCall, error) {
 	if c.wish.Sets, err = sets(append(raw.RuntimeConfig.IPRanges, conf.ranges()...)); err != nil {
 		return c, err
 	}
-	wishes := requests{IPs: raw.RuntimeConfig.IPs}
-	if len(wishes.IPs) == 0 {
-		wishes.IPs = raw.Args.CNI.IPs
-	}
-	if c.wish.Asked, err = askedIPs(wishes, c.args); err != nil {
+	wishes := ofRuntime(requests{IPs: raw.RuntimeConfig.IPs}, raw.Args.CNI, c.args)
+	if c.wish.Asked, err = wishes.addresses(); err != nil {
 		return c, err
+	}
+	if len(c.wish.Asked) > 0 {
+		c.askedFrom = wishes.ipsFrom
 	}
 	if c.gateway, err = askedGateway(c.args); err != nil {
 		return c, err
@@ -149,34 +151,4 @@ func (c ipamConfig) coolDown() (time.Duration, error) {
 		return 0, wrong("ipam.coolDown", *c.CoolDown, `a duration such as "60s", or "0"`)
 	}
 	return d, nil
-}
-
-// askedGateway is the gateway that CNI_ARGS want, as for the static plugin.
-func askedGateway(args map[string]string) (netip.Addr, error) {
-	s := args["GATEWAY"]
-	if s == "" {
-		return netip.Addr{}, nil
-	}
-	a, err := netip.ParseAddr(s)
-	if err != nil || a.Zone() != "" || a.Is4In6() || !a.IsGlobalUnicast() {
-		return a, argsError(fmt.Sprintf("GATEWAY %q is no address of a gateway", s))
-	}
-	return a, nil
-}
-
-// askedIPs are the addresses that a pod asks for, in the order of the
-// conventions: capability or args.cni, else CNI_ARGS.
-func askedIPs(wishes requests, args map[string]string) (ips []netip.Addr, err error) {
-	if len(wishes.IPs) == 0 && args["IP"] != "" {
-		wishes.IPs = strings.Split(args["IP"], ",")
-	}
-	for _, s := range wishes.IPs {
-		address, _, _ := strings.Cut(strings.TrimSpace(s), "/")
-		a, err := netip.ParseAddr(address)
-		if err != nil || a.Zone() != "" {
-			return nil, wrong("requested address", s, "an IP address, with or without a prefix length")
-		}
-		ips = append(ips, a.Unmap())
-	}
-	return ips, nil
 }

@@ -44,6 +44,7 @@ type several struct {
 	envs             []cniconf.Env
 	gc               map[string]string // the valid list by network
 	missing, refuses string            // the network whose first plugin is not there, or takes nothing
+	prints           string            // by the first plugin of backup, instead of a result
 	deaf             bool              // plugins give another address than they are asked for
 }
 
@@ -110,6 +111,9 @@ func (s *several) run(_ context.Context, r protocol.Run) protocol.Ran {
 		return protocol.Ran{Status: 1, Stdout: []byte(`{"code":7,"msg":"that is no configuration"}`)}
 	}
 	if r.Plugin == "first" {
+		if s.prints != "" && conf.Name == "backup" && r.Env.Command == cniconf.Add {
+			return protocol.Ran{Stdout: []byte(s.prints)}
+		}
 		if r.Env.Command != cniconf.Add {
 			return protocol.Ran{}
 		}
@@ -227,6 +231,14 @@ func TestANetworkThatFailsTakesAllAlong(t *testing.T) {
 		"a plugin that is not there": {func(s *several) { s.missing = "backup" }, 7, `network "backup", interface net2: plugin "first": not found`,
 			[]string{"ADD storage net1", "DEL storage net1"}},
 		"a plugin that refuses whatever it is asked": {func(s *several) { s.refuses = "backup" }, 7, "that is no configuration",
+			[]string{"ADD storage net1", "DEL storage net1"}},
+		"a plugin that prints null as address": {func(s *several) { s.prints = `{"cniVersion":"1.1.0","ips":[null]}` }, 6, `plugin "first": its result: ips[0] is null`,
+			[]string{"ADD storage net1", "DEL storage net1"}},
+		"a plugin that prints null as interface": {func(s *several) { s.prints = `{"cniVersion":"1.1.0","interfaces":[null]}` }, 6, "interfaces[0] is null",
+			[]string{"ADD storage net1", "DEL storage net1"}},
+		"a plugin that prints garbage": {func(s *several) { s.prints = "<html>" }, 5, `network "backup", interface net2`,
+			[]string{"ADD storage net1", "DEL storage net1"}},
+		"a plugin that prints a list": {func(s *several) { s.prints = "[]" }, 5, `network "backup", interface net2`,
 			[]string{"ADD storage net1", "DEL storage net1"}},
 		"the tenant's own": {func(s *several) { s.service.onAttach(func(context.Context) error { return errors.New("no port") }) }, 5, `network "moat", interface eth0: no port`, nil},
 		"a plugin that takes another address": {func(s *several) { s.deaf = true }, 7, "wants the address 10.1.0.5/16, the network gave 10.2.0.9/16",

@@ -123,7 +123,10 @@ func readOffer(conf Config, out []byte) (offer, error) {
 		return o, refusedOffer(conf, fmt.Sprintf("gives %d addresses", len(result.IPs)), "it must give one, of IPv4")
 	}
 	o.dns, o.address = result.DNS, prefix(result.IPs[0].Address)
-	if !o.address.Addr().Is4() {
+	switch {
+	case !o.address.IsValid(): // such as ::ffff:10.0.0.5/64
+		return o, refusedOffer(conf, fmt.Sprintf("gives the address %s", &result.IPs[0].Address), "it must give one of IPv4 with a prefix length of 0 to 32")
+	case !o.address.Addr().Is4():
 		return o, refusedOffer(conf, fmt.Sprintf("gives the IPv6 address %s", o.address), "tenants' networks are of IPv4")
 	}
 	if gateway, ok := netip.AddrFromSlice(result.IPs[0].Gateway); ok {

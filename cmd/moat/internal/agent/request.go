@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 
@@ -51,7 +50,7 @@ func (c *call) attachRequest(conf Config) (tenant.AttachRequest, error) {
 	if r.NetnsInode = c.visibleInode(); r.NetnsInode != 0 {
 		r.BootID = c.agent.boot
 	}
-	return r, addRequests(&r, conf.requests, args)
+	return r, addRequests(&r, ofRuntime(conf.capabilities, conf.arguments, args), args)
 }
 
 // tenantOf is the pod's namespace, or for runtimes that know none the
@@ -95,31 +94,4 @@ func readArgs(s string) (map[string]string, error) {
 func argsError(cause string) error {
 	return &cniconf.Error{Code: cniconf.CodeEnvironment, Msg: "CNI_ARGS: " + cause,
 		Details: "KEY=VALUE pairs with semicolons between them are expected; IgnoreUnknown=1 allows unknown keys"}
-}
-
-// addRequests takes over a requested address, gateway and MAC: from a capability or
-// args.cni, else from CNI_ARGS (CNI conventions, "Dynamic plugin specific fields").
-func addRequests(r *tenant.AttachRequest, wishes requests, args map[string]string) error {
-	var err error
-	if r.IPs, err = askedIPs(wishes, args); err != nil {
-		return err
-	}
-	if r.Gateway, err = askedGateway(args); err != nil {
-		return err
-	}
-	if r.Gateway.IsValid() {
-		r.GatewayFrom = "CNI_ARGS GATEWAY"
-	}
-	if wishes.MAC == "" {
-		wishes.MAC = args["MAC"]
-	}
-	if wishes.MAC == "" {
-		return nil
-	}
-	mac, err := net.ParseMAC(wishes.MAC)
-	if err != nil || len(mac) != 6 || mac[0]&1 != 0 {
-		return wrong("requested MAC", wishes.MAC, "a unicast address of six bytes")
-	}
-	r.MAC = mac.String()
-	return nil
 }

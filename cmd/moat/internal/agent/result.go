@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
@@ -56,8 +57,39 @@ func ipNet(p netip.Prefix) net.IPNet {
 	return net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
+// sound refuses what reads as a result and is none: null in its lists, and an address
+// of an interface that it does not list.
+func sound(result []byte) error {
+	type list []*struct{}
+	var r struct {
+		Interfaces, Routes list
+		IPs                []*struct{ Interface *int }
+		IP4, IP6           struct{ Routes list } // before version 0.3.0
+	}
+	if json.Unmarshal(result, &r) != nil {
+		return nil // who reads all of it says what is wrong
+	}
+	for key, l := range map[string]list{"interfaces": r.Interfaces, "routes": r.Routes, "ip4.routes": r.IP4.Routes, "ip6.routes": r.IP6.Routes} {
+		if at := slices.Index(l, nil); at >= 0 {
+			return fmt.Errorf("%s[%d] is null", key, at)
+		}
+	}
+	for at, ip := range r.IPs {
+		switch {
+		case ip == nil:
+			return fmt.Errorf("ips[%d] is null", at)
+		case ip.Interface != nil && len(r.Interfaces) > 0 && (*ip.Interface < 0 || *ip.Interface >= len(r.Interfaces)):
+			return fmt.Errorf("ips[%d].interface is %d, there are %d interfaces", at, *ip.Interface, len(r.Interfaces))
+		}
+	}
+	return nil
+}
+
 // readResult reads prevResult, whose version is the configuration's.
 func readResult(conf Config) (*types100.Result, error) {
+	if err := sound(conf.PrevResult); err != nil {
+		return nil, prevResultError(err)
+	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(conf.PrevResult, &fields); err != nil {
 		return nil, prevResultError(err)
@@ -129,6 +161,9 @@ func end(l *types100.Interface) tenant.Interface {
 
 func prefix(n net.IPNet) netip.Prefix {
 	a, _ := netip.AddrFromSlice(n.IP)
-	bits, _ := n.Mask.Size()
-	return netip.PrefixFrom(a.Unmap(), bits)
+	bits, of := n.Mask.Size()
+	if a = a.Unmap(); a.Is4() && of == 128 { // written as ::ffff:10.0.0.5/120
+		bits -= 96
+	}
+	return netip.PrefixFrom(a, bits)
 }

@@ -90,9 +90,14 @@ func (c *call) grantPool(ctx context.Context, conf *ipamCall) (wishes.Wishes, er
 	}
 	if len(conf.wish.Asked) > 0 {
 		w.Addresses = nil
-	}
-	for _, a := range w.Addresses {
-		conf.wish.Asked = append(conf.wish.Asked, a.Addr)
+		for _, a := range conf.wish.Asked {
+			w.Addresses = append(w.Addresses, wishes.Address{Addr: a})
+		}
+	} else {
+		for _, a := range w.Addresses {
+			conf.wish.Asked = append(conf.wish.Asked, a.Addr)
+		}
+		conf.askedFrom = annotation(w.AddressesFrom)
 	}
 	if conf.gateway.IsValid() {
 		w.Gateway, w.GatewayFrom = conf.gateway, ""
@@ -105,11 +110,11 @@ func (c *call) grantPool(ctx context.Context, conf *ipamCall) (wishes.Wishes, er
 	return w, err
 }
 
-// settle compares what a pool gave with what was wished, and puts the wished
-// gateway into it.
-func (c *call) settle(w wishes.Wishes, h ipam.Holding) (ipam.Holding, error) {
+// settle compares what a pool gave with what was wished, by from, and puts the
+// wished gateway into it.
+func (c *call) settle(w wishes.Wishes, from string, h ipam.Holding) (ipam.Holding, error) {
 	for _, want := range w.Addresses {
-		if err := c.given(want, annotation(w.AddressesFrom), h); err != nil {
+		if err := c.given(want, from, h); err != nil {
 			return h, err
 		}
 	}

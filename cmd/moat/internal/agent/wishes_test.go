@@ -172,6 +172,11 @@ func TestDNSOfPodThenTenantThenNetwork(t *testing.T) {
 			return &d, fileOfTenant
 		}
 	}
+	ofTheTenant := func(d types.DNS, file string) {
+		mu.Lock()
+		defer mu.Unlock()
+		ofTenant, fileOfTenant = d, file
+	}
 	n, c := newAnnotated(t, nil, tenants)
 	section := ranges("10.7.0.0/24")
 	section["resolvConf"] = file
@@ -187,9 +192,9 @@ func TestDNSOfPodThenTenantThenNetwork(t *testing.T) {
 	}
 	both := func(d types.DNS) []types.DNS { return []types.DNS{d, d} }
 	require.Equal(t, both(types.DNS{Nameservers: []string{"10.0.0.1"}, Search: []string{"network.example"}}), of())
-	ofTenant = types.DNS{Nameservers: []string{"10.0.0.2"}}
+	ofTheTenant(types.DNS{Nameservers: []string{"10.0.0.2"}}, "")
 	require.Equal(t, both(types.DNS{Nameservers: []string{"10.0.0.2"}}), of(), "the whole object replaces")
-	ofTenant, fileOfTenant = types.DNS{}, file
+	ofTheTenant(types.DNS{}, file)
 	require.Equal(t, both(types.DNS{Nameservers: []string{"10.0.0.1"}, Search: []string{"network.example"}}), of())
 	c.say(notes{"moat.dev/dns": `{"nameservers":["10.0.0.3"]}`})
 	require.Equal(t, both(types.DNS{Nameservers: []string{"10.0.0.3"}}), of())
@@ -197,11 +202,11 @@ func TestDNSOfPodThenTenantThenNetwork(t *testing.T) {
 	require.Equal(t, both(types.DNS{}), of(), "a pod may want none")
 
 	c.say(nil)
-	fileOfTenant = "/no/such/file"
+	ofTheTenant(types.DNS{}, "/no/such/file")
 	e := plugin(t, "moat-cni", n.env(nil), n.conf(nil)).failure(t)
 	require.EqualValues(t, 7, e.Code)
 	require.Contains(t, e.Msg, "tenants.blue.resolvConf")
-	fileOfTenant = ""
+	ofTheTenant(types.DNS{}, "")
 	for _, conf := range []keys{{"resolvConf": "relative"}, {"resolvConf": "/no/such/file"}, {"resolvConf": t.TempDir()}} {
 		e := plugin(t, "moat-cni", n.env(nil), n.conf(conf)).failure(t)
 		require.EqualValues(t, 7, e.Code)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"unicode"
 
 	"github.com/containernetworking/cni/pkg/utils"
 )
@@ -100,7 +101,7 @@ func (r rawEntry) valid(at, namespace string) (e Entry, err error) {
 	case r.Namespace != "" && r.Namespace != namespace:
 		return e, wrong(at+"namespace", r.Namespace, fmt.Sprintf("the pod's, which is %q", namespace))
 	case (r.IfName != "" || !r.Master) && !isIfName(r.IfName):
-		return e, wrong(at+"ifName", r.IfName, `an interface's name: 1 to 15 characters without "/", ":", "%" and spaces, not lo`)
+		return e, wrong(at+"ifName", r.IfName, `an interface's name: 1 to 15 characters without "/", ":", "%", spaces and control characters, not lo`)
 	}
 	if e.Address, err = r.address(at); err != nil {
 		return e, err
@@ -120,7 +121,7 @@ func (r rawEntry) valid(at, namespace string) (e Entry, err error) {
 }
 
 func isIfName(s string) bool {
-	return utils.ValidateInterfaceName(s) == nil && s != "lo" && !strings.Contains(s, "%")
+	return utils.ValidateInterfaceName(s) == nil && s != "lo" && !strings.Contains(s, "%") && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // address is podIp with the length of subnetMask, or with its own.

@@ -142,7 +142,7 @@ func withBits(from text, s string) (Address, error) {
 	plain, length, has := strings.Cut(s, "/")
 	addr, err := usable(plain)
 	if err != nil {
-		return Address{}, from.must(fmt.Sprintf("addresses of pods with commas between them, such as 10.0.0.5 or 10.0.0.5/24: %q: %v", s, err))
+		return Address{}, from.must(fmt.Sprintf("addresses of pods with commas between them, such as 10.0.0.5 or 10.0.0.5/24: %.*q: %v", longestQuote, s, err))
 	}
 	if !has {
 		return Address{Addr: addr}, nil

@@ -1,6 +1,7 @@
 package wishes
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -126,5 +127,5 @@ func (t texts) defaulted(name string) (text, bool) {
 }
 
 func differ(a, b text) error {
-	return text{a.key + " and " + b.key, a.value + " and " + b.value}.must("the same, or one of them left out")
+	return text{a.key + " and " + b.key, fmt.Sprintf("%.*s and %.*s", longestQuote/2, a.value, longestQuote/2, b.value)}.must("the same, or one of them left out")
 }

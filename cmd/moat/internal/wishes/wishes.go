@@ -38,8 +38,12 @@ type Error struct {
 	Want       string // what it must be
 }
 
+// longestQuote is how much of a value a message repeats, in characters: an
+// annotation may have 256 KiB.
+const longestQuote = 200
+
 func (e *Error) Error() string {
-	return fmt.Sprintf("annotation %s %q must be %s", e.Annotation, e.Value, e.Want)
+	return fmt.Sprintf("annotation %s %.*q must be %s", e.Annotation, longestQuote, e.Value, e.Want)
 }
 
 // Read reads the wishes of a pod for its interface ifName. stickyFor is how long

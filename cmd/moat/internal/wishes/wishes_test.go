@@ -2,6 +2,7 @@ package wishes
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +92,10 @@ func TestAnnotationsThatAreWrong(t *testing.T) {
 		{notes{"moat.dev/dns": `{"nameservers":["ns1"]}`}, "moat.dev/dns", `"ns1" is no IP address`},
 		{notes{"moat.dev/dns": `{} {}`}, "moat.dev/dns", "nothing behind it"},
 
+		{notes{"moat.dev/dns": `{"search":["a\nnameserver 10.0.0.66"]}`}, "moat.dev/dns", `search has "a\nnameserver 10.0.0.66", which is not one word`},
+		{notes{"moat.dev/dns": `{"options":["ndots:5 rotate"]}`}, "moat.dev/dns", `options has "ndots:5 rotate"`},
+		{notes{"moat.dev/dns": `{"domain":"\u001b[2J"}`}, "moat.dev/dns", `domain has "\x1b[2J"`},
+
 		{notes{"moat.dev/ips": "10.0.0.5"}, "moat.dev/ips", "spelt right"},
 		{notes{"moat.dev/": "10.0.0.5"}, "moat.dev/", "spelt right"},
 	} {
@@ -100,6 +105,32 @@ func TestAnnotationsThatAreWrong(t *testing.T) {
 		require.ErrorContains(t, err, "annotation "+c.key)
 		require.ErrorContains(t, err, c.has, "%v", c.say)
 	}
+}
+
+// An annotation may have 256 KiB, of anything: what is said of it stays short, and
+// is text.
+func TestLongAnnotationsAreQuotedInPart(t *testing.T) {
+	long := strings.Repeat("x\x1b\n", 256<<10/3)
+	of := map[string][]string{
+		"10.0.0.5,10.0.0.6," + long:                {"moat.dev/ip", "kube-ipam.ip"},
+		`["` + strings.Repeat("x", 256<<10) + `"]`: {"cni.projectcalico.org/ipAddrs"},
+		long: {"moat.dev/ip", "moat.dev/mac", "moat.dev/gateway", "moat.dev/sticky", "moat.dev/sticky-for", "moat.dev/dns", "moat.dev/other",
+			"kube-ipam.ip", "kube-ipam.gateway", "kube-ipam.netmask", "cni.projectcalico.org/ipAddrs"},
+		`{"nameservers":["` + strings.Repeat("1", 256<<10) + `"]}`: {"moat.dev/dns"},
+		`{"` + strings.Repeat("k", 256<<10) + `":1}`:               {"moat.dev/dns"},
+		`{"search":["` + strings.Repeat("a b", 80<<10) + `"]}`:     {"moat.dev/dns"},
+	}
+	for value, keys := range of {
+		for _, key := range keys {
+			_, err := read(notes{key: value})
+			require.ErrorContains(t, err, "annotation "+key)
+			require.Less(t, len(err.Error()), 2000, key)
+			require.NotContains(t, err.Error(), "\x1b", key)
+		}
+	}
+	_, err := read(notes{"moat.dev/gateway": "10.0.0.1" + strings.Repeat(" ", 9) + long, "kube-ipam.gateway": "10.0.0.2"})
+	require.ErrorContains(t, err, "and 10.0.0.2")
+	require.Less(t, len(err.Error()), 2000)
 }
 
 func TestWhatOnePodAloneCanHaveIsNotANamespaces(t *testing.T) {

@@ -2,6 +2,7 @@ package ipamtest
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -105,6 +106,29 @@ func coolingIsLast(f *fixture) {
 	}
 	require.Equal(f, rs[3].Address, f.lease(s, t, "x").Address, "the one given back longest ago")
 	require.Equal(f, rs[0].Address, f.lease(f.store(Options{AddressCoolDown: time.Hour}), t, "y").Address)
+}
+
+// backwards: the clock of who leases is a day behind that of who gave back.
+func backwards(f *fixture) {
+	for _, rest := range []time.Duration{time.Hour, -1} {
+		f.plan = small()
+		s := f.store(Options{AddressCoolDown: rest})
+		t := f.claim(s, fmt.Sprintf("rest%d", len(rest.String())))
+		var rs []ipam.Record
+		for i := range 5 {
+			rs = append(rs, f.lease(s, t, t.Name+name(i)))
+		}
+		for _, i := range []int{3, 0} {
+			f.at = f.at.Add(time.Second)
+			require.NoError(f, s.Release(f.Context(), rs[i]))
+		}
+		f.at = f.at.Add(-24 * time.Hour)
+		want := map[time.Duration][]int{time.Hour: {3, 0}, -1: {0, 3}}[rest]
+		for n, i := range want {
+			got := f.lease(s, t, fmt.Sprintf("%s-later-%d", t.Name, n))
+			require.Equal(f, rs[i].Address, got.Address, "rest %s: the longest rested, or without rest the next in turn", rest)
+		}
+	}
 }
 
 func full(f *fixture) {

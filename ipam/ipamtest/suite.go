@@ -53,6 +53,7 @@ func TestStore(t *testing.T, begin func(t *testing.T) Open) {
 		{"requested addresses", requested},
 		{"addresses cool down", addressCoolsDown},
 		{"what cools is leased when nothing else is left", coolingIsLast},
+		{"a clock that goes backwards refuses nobody", backwards},
 		{"a full subnet is said quickly", full},
 		{"a bridge is full before its subnet", portsLimit},
 		{"two processes fill a subnet without a clash", fillTogether},

@@ -13,14 +13,17 @@ import (
 
 // What a Ledger does where its Options say nothing.
 const (
-	DefaultCoolDown = 30 * time.Second
+	DefaultCoolDown = time.Minute
 	DefaultPorts    = 999
 )
+
+// NoCoolDown in Options lets addresses be leased again at once.
+const NoCoolDown time.Duration = -1
 
 // Options of a Ledger; the zero value is what an installation uses.
 type Options struct {
 	// AddressCoolDown is how long an address that was given back is passed over
-	// while others are free; 0 means 30 s. When nothing else is left the one
+	// while others are free; 0 means a minute, NoCoolDown not at all. When nothing else is left the one
 	// given back longest ago is leased: a refused pod is the greater harm.
 	AddressCoolDown time.Duration
 	// SlotCoolDown is how long a removed tenant's subnet and transit pair stay

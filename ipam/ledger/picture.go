@@ -248,7 +248,7 @@ func (p *picture) cool(i int, f freed) {
 func (p *picture) take(now time.Time) (place int, rev int64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.cooling) > 0 && !now.Before(p.freed[p.cooling[0]].at.Add(p.coolDown)) {
+	for len(p.cooling) > 0 && p.rested(p.cooling[0], now) {
 		p.clear(p.cooling[0])
 		p.cooling = p.cooling[1:]
 	}
@@ -267,6 +267,12 @@ func (p *picture) take(now time.Time) (place int, rev int64, ok bool) {
 	p.pending[place] = true
 	p.next = place + 1
 	return place, p.freed[place].rev, true
+}
+
+// rested says whether a place that was given back has been passed over for long
+// enough. What others' clocks say counts only where there is a cool-down.
+func (p *picture) rested(place int, now time.Time) bool {
+	return p.coolDown <= 0 || !now.Before(p.freed[place].at.Add(p.coolDown))
 }
 
 // free is the first clear bit from next on, and once around.

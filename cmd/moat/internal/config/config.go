@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"github.com/moatnet/moat/ipam"
 )
@@ -22,6 +23,7 @@ type Config struct {
 	Supernet    netip.Prefix
 	TenantBits  int // prefix length of a tenant's subnet
 	TransitPool netip.Prefix
+	CoolDown    time.Duration  // how long a tenant's address rests before it is leased again; 0: not at all
 	NoNAT       []netip.Prefix // further destinations that are not translated
 	Networks    ipam.Networks  // further pools, own subnets, networks of others
 	Tenants     map[string]Tenant
@@ -81,6 +83,7 @@ func Defaults() Raw {
 		Supernet:      "10.128.0.0/9",
 		TenantPrefix:  22,
 		TransitPool:   "100.64.0.0/16",
+		CoolDown:      "60s",
 		RawRanges:     defaultRanges(),
 		PortSecurity:  true,
 		NetnsDir:      "/run/netns",
@@ -180,6 +183,9 @@ func validNetworks(c *Config, r Raw) (err error) {
 	}
 	if c.Supernet.Overlaps(c.TransitPool) {
 		return fmt.Errorf("transitPool: %s overlaps the supernet %s", c.TransitPool, c.Supernet)
+	}
+	if c.CoolDown, err = time.ParseDuration(r.CoolDown); err != nil || c.CoolDown < 0 {
+		return fmt.Errorf(`coolDown: %q is no duration such as "60s"; "0" is none`, r.CoolDown)
 	}
 	for i, s := range r.NoNAT {
 		p, err := prefix4(fmt.Sprintf("noNAT[%d]", i), s)

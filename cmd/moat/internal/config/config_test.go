@@ -26,6 +26,8 @@ func TestBadValuesNameTheirKey(t *testing.T) {
 		"transitPool":                        func(r *Raw) { r.TransitPool = "100.64.0.0/29" },
 		"transitPool: 10.200.0.0/16 o":       func(r *Raw) { r.TransitPool = "10.200.0.0/16" },
 		"noNAT[1]":                           func(r *Raw) { r.NoNAT = []string{"10.0.0.0/24", "x"} },
+		"coolDown":                           func(r *Raw) { r.CoolDown = "soon" },
+		"coolDown: \"-1s\"":                  func(r *Raw) { r.CoolDown = "-1s" },
 		"mtu":                                func(r *Raw) { r.MTU = 500 },
 		"uplink":                             func(r *Raw) { r.Uplink = "a-very-long-interface" },
 		"uplinkAddress":                      func(r *Raw) { r.Uplink, r.UplinkAddress, r.UplinkGateway = "eth1", "x", "192.0.2.1" },

@@ -57,6 +57,7 @@ func bind(set *pflag.FlagSet, r *Raw) {
 	set.IntVar(&r.TenantPrefix, "tenant-prefix", r.TenantPrefix, "prefix length of a tenant's subnet")
 	set.StringVar(&r.TransitPool, "transit-pool", r.TransitPool, "network of the links between routers")
 	set.StringSliceVar(&r.NoNAT, "no-nat", r.NoNAT, "further destinations that keep the pod's source address")
+	set.StringVar(&r.CoolDown, "cool-down", r.CoolDown, "how long a tenant's address rests before it is leased again while others are free; 0: not at all")
 	set.IntVar(&r.MTU, "mtu", r.MTU, "bytes, for every device; 0: --uplink's, or that of the default route's interface")
 	set.BoolVar(&r.PortSecurity, "port-security", r.PortSecurity, "pods send as themselves alone: with their own MACs and addresses")
 	set.StringVar(&r.Uplink, "uplink", r.Uplink, "real interface for the provider router; default: a veth pair to the host")

@@ -19,6 +19,7 @@ type Raw struct {
 	TenantPrefix int      `json:"tenantPrefix"`
 	TransitPool  string   `json:"transitPool"`
 	NoNAT        []string `json:"noNAT"`
+	CoolDown     string   `json:"coolDown"`
 	RawRanges
 	MTU           int              `json:"mtu"`
 	PortSecurity  bool             `json:"portSecurity"`

@@ -18,7 +18,10 @@ import (
 )
 
 // addresses are the operations about addresses, wherever they are.
-type addresses struct{ auditor }
+type addresses struct {
+	auditor
+	coolDown time.Duration // of tenants' addresses
+}
 
 // addressStore is what operators see of the store of leases.
 type addressStore interface {
@@ -29,7 +32,7 @@ type addressStore interface {
 // newAddresses is for a process on a node, whose pods and interfaces it can see, or
 // elsewhere.
 func (b *base) newAddresses(m *tenant.Manager, api sdn.API, onNode bool) addresses {
-	a := addresses{auditor{store: b.ledger, pools: b.newPools(), manager: m, api: api}}
+	a := addresses{auditor{store: b.ledger, pools: b.newPools(), manager: m, api: api}, b.cfg.CoolDown}
 	if onNode {
 		a.node = &survey.Node{Name: b.nodeName, Installation: b.plan.ID, NetnsDir: b.cfg.RunNetns,
 			Orphan: holdings.Orphan{Pods: holdings.Pods{BootID: b.boot}, Ports: api}}
@@ -66,7 +69,7 @@ func (a addresses) Usage(ctx context.Context) ([]audit.Usage, error) {
 	if err != nil {
 		return nil, err
 	}
-	rest := audit.Rest{Tenants: ledger.DefaultCoolDown, Pools: agent.DefaultCoolDown, Ports: ledger.DefaultPorts}
+	rest := audit.Rest{Tenants: a.coolDown, Pools: agent.DefaultCoolDown, Ports: ledger.DefaultPorts}
 	return audit.Utilisation(s, rest, time.Now()), nil
 }
 

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,7 +114,7 @@ func (b *base) open(ctx context.Context) (err error) {
 		b.store.close()
 		return err
 	}
-	b.ledger = ledger.New(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.Options{})
+	b.ledger = ledger.New(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.Options{AddressCoolDown: cmp.Or(b.cfg.CoolDown, ledger.NoCoolDown)})
 	if b.plan, err = b.ledger.EnsureInstallation(ctx, b.cfg.Installation()); err == nil {
 		b.networks, err = b.openNetworks(ctx)
 	}

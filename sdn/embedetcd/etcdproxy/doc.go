@@ -1,6 +1,8 @@
-// Package etcdproxy stands between a client and etcd and can stop to pass on
-// what they say, as a frozen process or a cut wire does: connections stay open
-// and nobody answers.
+// Package etcdproxy stands between a client and a server, etcd above all, and has
+// the connection go wrong as networks, frozen processes and slow disks do: it
+// refuses, says nothing, loses answers, cuts, or is late, and is well again when
+// the test says so.
 //
-// It knows nothing of etcd's protocol. Only tests import it.
+// It knows nothing of any protocol; what goes wrong may wait for bytes that name
+// something. Only tests import it.
 package etcdproxy

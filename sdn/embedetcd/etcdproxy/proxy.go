@@ -3,145 +3,133 @@ package etcdproxy
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
-	"strings"
+	"net/url"
+	"os"
 	"sync"
+	"time"
 )
 
-// Proxy passes bytes between clients on the loopback and an etcd.
+// Proxy passes bytes between clients and a server. Its methods may be called at
+// any time, from any goroutine.
 type Proxy struct {
-	listener net.Listener
-	target   string // path of a unix socket
-	task     sync.WaitGroup
+	listen func() (net.Listener, error)
+	dial   func(context.Context) (net.Conn, error)
+	where  string
+	task   sync.WaitGroup
 
-	mu     sync.Mutex
-	closed bool
-	gate   chan struct{} // closed: bytes pass
-	conns  []*conn
+	mu       sync.Mutex
+	listener net.Listener // nil: connections are refused
+	closed   bool
+	frozen   bool // nothing passes
+	mute     bool // no answer passes
+	delay    time.Duration
+	traps    []trap
+	conns    map[*conn]bool
+	changed  chan struct{} // closed when something that holds bytes has changed
 }
 
-// conn is one connection with its own gate, which Sever closes for good.
-type conn struct {
-	near, far net.Conn
-	severed   bool
+// trap waits for bytes of a client that hold a text.
+type trap struct {
+	text []byte
+	then func()
 }
 
-// Start makes a proxy of the etcd at an endpoint "unix://PATH".
+// Start makes a proxy on the loopback of an etcd at an endpoint, "unix://PATH" or
+// "http://HOST:PORT".
 func Start(endpoint string) (*Proxy, error) {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	address := "127.0.0.1:0"
+	p, err := Between(func() (net.Listener, error) {
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+		if err == nil {
+			address = l.Addr().String()
+		}
+		return l, err
+	}, dialer(endpoint))
 	if err != nil {
-		return nil, fmt.Errorf("listen for clients of etcd: %w", err)
+		return nil, err
 	}
-	p := &Proxy{listener: l, target: strings.TrimPrefix(endpoint, "unix://"), gate: make(chan struct{})}
-	close(p.gate)
-	p.task.Go(p.accept)
+	p.where = "http://" + address
 	return p, nil
 }
 
-// Endpoint is where clients find the proxy.
-func (p *Proxy) Endpoint() string { return "http://" + p.listener.Addr().String() }
+// StartUnix is Start on a unix socket, which is there for all network namespaces.
+// A path may have 107 bytes.
+func StartUnix(path, endpoint string) (*Proxy, error) {
+	p, err := Between(func() (net.Listener, error) {
+		if err := os.RemoveAll(path); err != nil {
+			return nil, err
+		}
+		l, err := new(net.ListenConfig).Listen(context.Background(), "unix", path)
+		if unix, ok := l.(*net.UnixListener); ok {
+			unix.SetUnlinkOnClose(false) // without it a connection is refused, as by a port
+		}
+		return l, err
+	}, dialer(endpoint))
+	if err != nil {
+		return nil, err
+	}
+	p.where = "unix://" + path
+	return p, nil
+}
 
-// Freeze lets no byte pass until Thaw. Connections are still accepted.
-func (p *Proxy) Freeze() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.gate:
-		p.gate = make(chan struct{})
-	default:
+// Between makes a proxy that listens and dials as it is told: listen is called
+// again, for the same address, when the proxy has refused connections.
+func Between(listen func() (net.Listener, error), dial func(context.Context) (net.Conn, error)) (*Proxy, error) {
+	p := &Proxy{listen: listen, dial: dial, conns: map[*conn]bool{}, changed: make(chan struct{})}
+	if err := p.open(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func dialer(endpoint string) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		u, err := url.Parse(endpoint)
+		if err != nil {
+			return nil, err
+		}
+		if u.Scheme == "unix" {
+			return new(net.Dialer).DialContext(ctx, "unix", u.Path)
+		}
+		return new(net.Dialer).DialContext(ctx, "tcp", u.Host)
 	}
 }
 
-// Thaw lets bytes pass again, on connections that are not severed.
-func (p *Proxy) Thaw() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.gate:
-	default:
-		close(p.gate)
+// open takes the address; the caller holds mu, or is alone.
+func (p *Proxy) open() error {
+	l, err := p.listen()
+	if err != nil {
+		return fmt.Errorf("listen for clients: %w", err)
 	}
+	p.listener = l
+	p.task.Go(func() { p.accept(l) })
+	return nil
 }
 
-// Sever lets no byte pass any more on the connections that there are, which stay
-// open. New ones work.
-func (p *Proxy) Sever() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		c.severed = true
-	}
-}
+// Endpoint is where clients find the proxy; of one that was made by Between "".
+func (p *Proxy) Endpoint() string { return p.where }
 
-// Close ends everything.
+// Close ends everything. Repeated, it does nothing.
 func (p *Proxy) Close() error {
-	p.Thaw()
-	err := p.listener.Close()
-	p.mu.Lock()
-	p.closed = true
-	for _, c := range p.conns {
-		_ = c.near.Close()
-		_ = c.far.Close()
-	}
-	p.mu.Unlock()
+	var err error
+	p.change(func() {
+		p.closed = true
+		if p.listener != nil {
+			err = p.listener.Close()
+			p.listener = nil
+		}
+		p.cut()
+	})
 	p.task.Wait()
 	return err
 }
 
-func (p *Proxy) accept() {
-	for {
-		near, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		far, err := new(net.Dialer).DialContext(context.Background(), "unix", p.target)
-		if err != nil {
-			_ = near.Close()
-			continue
-		}
-		p.serve(&conn{near: near, far: far})
-	}
-}
-
-func (p *Proxy) serve(c *conn) {
+// change does something under the lock and has all who hold bytes look again.
+func (p *Proxy) change(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
-		_ = c.near.Close()
-		_ = c.far.Close()
-		return
-	}
-	p.conns = append(p.conns, c)
-	p.task.Go(func() { p.pass(c, c.far, c.near) })
-	p.task.Go(func() { p.pass(c, c.near, c.far) })
-}
-
-// pass copies until one side ends, and then ends both.
-func (p *Proxy) pass(c *conn, to io.Writer, from io.Reader) {
-	defer c.near.Close()
-	defer c.far.Close()
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		if n > 0 && p.wait(c) {
-			if _, err := to.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// wait returns when bytes may pass; false: they never will.
-func (p *Proxy) wait(c *conn) bool {
-	p.mu.Lock()
-	gate := p.gate
-	p.mu.Unlock()
-	<-gate
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return !c.severed
+	f()
+	close(p.changed)
+	p.changed = make(chan struct{})
 }

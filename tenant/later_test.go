@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +43,45 @@ func TestDetachWithoutStoreIsNotedAndFinishedByTheNextProcess(t *testing.T) {
 	files, err = os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, files)
+}
+
+// silent is an API that says nothing when it is to delete a port.
+type silent struct {
+	sdn.API
+	on *atomic.Bool
+}
+
+func (s silent) DeletePort(ctx context.Context, id sdn.PortID) error {
+	if s.on.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return s.API.DeletePort(ctx, id)
+}
+
+func TestAttachThatRanOutOfTimeDoesNotUndoForLong(t *testing.T) {
+	w := newWorld(t)
+	on := &atomic.Bool{}
+	m := w.manager(t, func(o *Options) { o.API = silent{w.topo, on} })
+	_, err := m.EnsureTenant(t.Context(), "blue")
+	require.NoError(t, err)
+	before := w.everything(t)
+	w.eng.dead = true
+	on.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	_, err = m.Attach(ctx, request(t, "blue", "c1"))
+	require.Equal(t, CodeTryAgain, code(t, err))
+	require.Less(t, time.Since(begun), cleanup/3, "the caller waits for the answer")
+	require.Len(t, w.leases(t), 1, "the record says what is left")
+	require.Equal(t, []ipam.Attachment{attachment("c1")}, m.tombs.list())
+
+	on.Store(false)
+	require.NoError(t, m.Finish(t.Context()))
+	require.Empty(t, w.leases(t))
+	require.Empty(t, w.pods.pairs)
+	require.Equal(t, before, w.everything(t))
 }
 
 func TestRunFinishesTombstonesAndConfirms(t *testing.T) {

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -99,8 +100,12 @@ type Manager struct {
 
 var _ Service = (*Manager)(nil)
 
-// cleanup is how long undoing may take after a call's own time is over.
+// cleanup is how long undoing may take when nobody waits for the call any more.
 const cleanup = 15 * time.Second
+
+// lastMoment is how long a call whose time is over may go on undoing before it
+// answers; what is left then is noted and done later.
+const lastMoment = 100 * time.Millisecond
 
 // New checks the options and reads the tombstones. It talks to nobody.
 func New(o Options) (*Manager, error) {
@@ -156,7 +161,13 @@ func (m *Manager) patient(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, m.opt.Patience)
 }
 
-// afterwards is for undoing: it goes on when the call's ctx has ended.
+// afterwards is for undoing: it goes on when the call's ctx has ended. A caller who
+// waits for the answer, as its deadline passes, is kept for a moment longer; when
+// nobody does, there is more time.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), cleanup)
+	budget := cleanup
+	if deadline, waits := ctx.Deadline(); waits && !errors.Is(ctx.Err(), context.Canceled) {
+		budget = min(max(time.Until(deadline), 0)+lastMoment, cleanup)
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), budget)
 }

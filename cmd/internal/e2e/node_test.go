@@ -100,8 +100,11 @@ func newHost(t *testing.T) *node {
 
 // start starts the daemon. At the test's end everything that it made is taken
 // down, and nothing may be left.
-func (n *node) start(args ...string) {
-	n.daemon = &lab.Daemon{Bin: bin, Dir: n.lab.Dir, Host: n.host, Args: args}
+func (n *node) start(args ...string) { n.startFrom(bin, args...) }
+
+// startFrom starts it from another folder of programs.
+func (n *node) startFrom(programs string, args ...string) {
+	n.daemon = &lab.Daemon{Bin: programs, Dir: n.lab.Dir, Host: n.host, Args: args}
 	before, err := n.daemon.Inventory()
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { n.takeDown(before) })

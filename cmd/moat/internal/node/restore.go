@@ -192,6 +192,9 @@ func (r *restore) do(ctx context.Context) error {
 			return fmt.Errorf("file %s: %w", f.Path, err)
 		}
 	}
+	if err := r.adopt(ctx); err != nil {
+		return fmt.Errorf("look for pods that the backup does not know: %w", err)
+	}
 	if _, err := r.client.Delete(ctx, r.c.Etcd.Prefix+restoringKey); err != nil {
 		return fmt.Errorf("note that the restore is done: %w", err)
 	}

@@ -163,7 +163,9 @@ const maxIdentity = 1024
 func validClaimant(c ipam.Claimant) error {
 	unfit := func(r rune) bool { return r <= ' ' || r > '~' }
 	switch {
-	case len(c.Identity) > maxIdentity, strings.ContainsFunc(c.Identity, unfit), c.Identity != "" && !strings.Contains(c.Identity, "/"):
+	case len(c.Identity) > maxIdentity, strings.ContainsFunc(c.Identity, unfit):
+		return fmt.Errorf("identity %q is not of at most %d printable characters of ASCII: %w", c.Identity, maxIdentity, ipam.ErrInvalid)
+	case c.Identity != "" && !strings.Contains(c.Identity, "/"):
 		return fmt.Errorf("identity %q is not of the form NAMESPACE/POD or NAMESPACE/KIND/NAME: %w", c.Identity, ipam.ErrInvalid)
 	case len(c.IfName) > 15, strings.ContainsFunc(c.IfName, unfit), strings.Contains(c.IfName, "/"):
 		return fmt.Errorf("%q is not the name of an interface: %w", c.IfName, ipam.ErrInvalid)

@@ -16,7 +16,10 @@ import (
 )
 
 func (e *env) ip() *cobra.Command {
-	cmd := &cobra.Command{Use: "ip", Short: "See who holds which address, reserve and release, and audit"}
+	cmd := &cobra.Command{Use: "ip", Short: "See who holds which address, reserve and release, and audit",
+		Long: "See who holds which address, reserve and release, and audit.\n" +
+			"Exit status: 0 done; 1 no: nobody holds the address, or somebody does, or the audit has findings; 2 it could not be done or found out.",
+		Annotations: map[string]string{ownStatus: ""}}
 	format := output(cmd.PersistentFlags(), "text", "json")
 	cmd.AddCommand(e.listIPs(format), e.showIP(format), e.reserveIP(format), e.releaseIP(format), e.usage(format), e.audit(format))
 	return cmd

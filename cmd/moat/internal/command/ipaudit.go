@@ -10,10 +10,13 @@ import (
 	"github.com/moatnet/moat/cmd/moat/internal/control"
 )
 
-// Exit statuses of an audit.
+// Exit statuses of the commands about addresses.
 const (
-	auditFound  exitStatus = 1
-	auditFailed exitStatus = 2
+	// ipRefused: the answer is no; an audit has findings, nobody holds the address,
+	// or somebody does.
+	ipRefused exitStatus = 1
+	// ipFailed: it could not be found out, or what was asked is wrong.
+	ipFailed exitStatus = 2
 )
 
 func (e *env) usage(format *string) *cobra.Command {
@@ -50,28 +53,36 @@ func (e *env) audit(format *string) *cobra.Command {
 				return err
 			}
 			if report.Left() > 0 {
-				return auditFound
+				return ipRefused
 			}
 			return nil
 		})
 	}
-	cmd.Annotations = map[string]string{ownStatus: ""}
 	return cmd
 }
 
-// ownStatus marks a command whose exit status 1 is an answer: what keeps it from
-// answering is auditFailed.
+// ownStatus marks a command whose exit status 1, and that of its subcommands, is an
+// answer.
 const ownStatus = "own exit status"
 
 // withStatus turns the error of a command that has been marked into its own.
 func (e *env) withStatus(cmd *cobra.Command, err error) error {
 	var status exitStatus
-	if err == nil || errors.As(err, &status) {
-		return err
-	}
-	if _, marked := cmd.Annotations[ownStatus]; !marked {
+	if err == nil || errors.As(err, &status) || !marked(cmd) {
 		return err
 	}
 	fmt.Fprintln(e.stderr, "moat:", err)
-	return auditFailed
+	if errors.Is(err, control.ErrNotFound) || errors.Is(err, control.ErrInUse) {
+		return ipRefused
+	}
+	return ipFailed
+}
+
+func marked(cmd *cobra.Command) bool {
+	for ; cmd != nil; cmd = cmd.Parent() {
+		if _, is := cmd.Annotations[ownStatus]; is {
+			return true
+		}
+	}
+	return false
 }

@@ -152,6 +152,10 @@ func auditText(w io.Writer, r control.AuditReport) error {
 	if r.Node != "" {
 		where = "node " + r.Node + " was looked at"
 	}
-	_, err := fmt.Fprintf(w, "%d findings, %d repaired; %s\n", len(r.Findings), len(r.Findings)-r.Left(), where)
+	findings := "findings"
+	if len(r.Findings) == 1 {
+		findings = "finding"
+	}
+	_, err := fmt.Fprintf(w, "%d %s, %d repaired; %s\n", len(r.Findings), findings, len(r.Findings)-r.Left(), where)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/moatnet/moat/cmd/moat/internal/agent"
@@ -46,7 +47,11 @@ func (a addresses) Addresses(ctx context.Context, q control.AddressQuery) ([]aud
 	if err != nil {
 		return nil, err
 	}
-	return chosen(audit.Addresses(s), q), nil
+	list := chosen(audit.Addresses(s), q)
+	if q.Scope.Kind == ipam.TenantScope && len(list) == 0 && !slices.ContainsFunc(s.Tenants, func(t ipam.Tenant) bool { return t.Name == q.Scope.Name }) {
+		return nil, kinded{fmt.Errorf("there is no tenant %q", q.Scope.Name), control.ErrNotFound}
+	}
+	return list, nil
 }
 
 func chosen(all []audit.Address, q control.AddressQuery) []audit.Address {
@@ -75,14 +80,13 @@ func (a addresses) Usage(ctx context.Context) ([]audit.Usage, error) {
 
 // Reserve implements control.Operations.
 func (a addresses) Reserve(ctx context.Context, r control.ReserveRequest) (audit.Address, error) {
-	what := fmt.Sprintf("reserve %s of %s", r.Address, r.Scope)
 	want := ipam.Reservation{Scope: r.Scope, Address: r.Address, Claimant: ipam.Claimant{Identity: r.For}, Note: r.Note}
 	if r.During > 0 {
 		want.Until = time.Now().Add(r.During).UTC()
 	}
 	got, err := a.store.Reserve(ctx, want)
 	if err != nil {
-		return audit.Address{}, fmt.Errorf("%s: %w", what, known(err))
+		return audit.Address{}, known(err)
 	}
 	return audit.Address{Scope: got.Scope, Address: got.Address, State: audit.Reserved, Since: got.Since,
 		Reservation: &audit.Reservation{For: got.Identity, Note: got.Note, Since: got.Since, Until: got.Until}}, nil
@@ -94,12 +98,20 @@ func known(err error) error {
 	var reserved *ipam.ReservedError
 	switch {
 	case errors.As(err, &used), errors.As(err, &reserved):
-		return fmt.Errorf("%w: %w", control.ErrInUse, err)
+		return kinded{err, control.ErrInUse}
 	case errors.Is(err, ipam.ErrNotFound):
-		return fmt.Errorf("%w: %w", control.ErrNotFound, err)
+		return kinded{err, control.ErrNotFound}
 	}
 	return err
 }
+
+// kinded is an error with a kind that is not said: the words tell it.
+type kinded struct {
+	error
+	kind error
+}
+
+func (k kinded) Unwrap() []error { return []error{k.error, k.kind} }
 
 // Release implements control.Operations.
 func (a addresses) Release(ctx context.Context, r control.ReleaseRequest) (control.Released, error) {

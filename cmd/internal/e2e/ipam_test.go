@@ -25,9 +25,14 @@ var mainPlugins = map[string]string{
 // others is a runtime for a network of another main plugin on the node.
 func (n *node) others(name, plugin, ranges string) *lab.Runtime {
 	n.t.Helper()
+	return n.othersIn("1.1.0", name, plugin, ranges)
+}
+
+func (n *node) othersIn(version, name, plugin, ranges string) *lab.Runtime {
+	n.t.Helper()
 	file := filepath.Join(n.lab.Dir, name+".conflist")
-	conf := fmt.Sprintf(`{"cniVersion":"1.1.0","name":%q,"plugins":[{%s,"ipam":{"type":"moat-ipam","socket":%q,"coolDown":"0","ranges":%s}}]}`,
-		name, plugin, n.daemon.Socket(), ranges)
+	conf := fmt.Sprintf(`{"cniVersion":%q,"name":%q,"plugins":[{%s,"ipam":{"type":"moat-ipam","socket":%q,"coolDown":"0","ranges":%s}}]}`,
+		version, name, plugin, n.daemon.Socket(), ranges)
 	require.NoError(n.t, os.WriteFile(file, []byte(conf), 0o600))
 	rt, err := lab.NewRuntime(file, bin, filepath.Join(n.lab.Dir, "cache-"+name), n.host)
 	require.NoError(n.t, err)

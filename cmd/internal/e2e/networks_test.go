@@ -32,6 +32,7 @@ type several struct {
 
 	mu    sync.Mutex
 	data  map[string][]map[string]any // by pod's name
+	raw   http.HandlerFunc            // instead of data
 	asked int
 }
 
@@ -85,6 +86,10 @@ func (s *several) answer(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked++
+	if s.raw != nil {
+		s.raw(w, r)
+		return
+	}
 	data, known := s.data[r.URL.Query().Get("podName")]
 	answer := map[string]any{"code": 0, "reqId": "r", "message": "success", "data": data}
 	switch {
@@ -119,11 +124,13 @@ func (s *several) add(name string, networks ...network) *lab.Pod {
 	return p
 }
 
-// interfaces are the names of those of a namespace.
-func (s *several) interfaces(in *lab.Namespace) []string {
-	s.t.Helper()
+func (s *several) interfaces(in *lab.Namespace) []string { return interfacesOf(s.t, in) }
+
+// interfacesOf are the names of a namespace's interfaces.
+func interfacesOf(t *testing.T, in *lab.Namespace) []string {
+	t.Helper()
 	var names []string
-	require.NoError(s.t, in.Do(func() error {
+	require.NoError(t, in.Do(func() error {
 		links, err := netlink.LinkList()
 		for _, l := range links {
 			names = append(names, l.Attrs().Name)

@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/transport"
 )
 
 // Access says where the API server is and who asks it: one of a kubeconfig, the
@@ -20,6 +21,18 @@ type Access struct {
 
 // config makes a client's configuration. Errors name the configuration key.
 func (a Access) config() (*rest.Config, error) {
+	c, err := a.found()
+	if err != nil || c.BearerTokenFile == "" {
+		return c, err
+	}
+	// By itself the library reads the file once a minute; this reads it, too, as
+	// soon as a token was refused.
+	c.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(c.BearerTokenFile)))
+	c.BearerToken, c.BearerTokenFile = "", ""
+	return c, nil
+}
+
+func (a Access) found() (*rest.Config, error) {
 	switch {
 	case a.Kubeconfig != "":
 		return fromKubeconfig(a.Kubeconfig)

@@ -4,9 +4,11 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,6 +43,39 @@ func TestAccessThatCannotBeUsed(t *testing.T) {
 	}
 	_, err := New(Options{Logger: slog.Default()})
 	require.Error(t, err)
+}
+
+// A token that is replaced is used at once when the old one is refused.
+func TestTokenThatIsReplaced(t *testing.T) {
+	api := kubetest.New()
+	api.Token = "first"
+	api.PutNamespace(metav1.ObjectMeta{Name: "red"})
+	api.PutPod("node1", web("1"))
+	expected := "Bearer first"
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Header.Get("Authorization") != expected {
+			kubetest.Fail(w, http.StatusUnauthorized, metav1.StatusReasonUnauthorized, "Unauthorized")
+			return
+		}
+		r.Header.Set("Authorization", "Bearer first")
+		api.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	token := write(t, "first\n")
+	c, err := New(Options{Access: Access{Server: server.URL, TokenFile: token}, Node: "node1", Logger: slog.Default()})
+	require.NoError(t, err)
+	_, err = c.Pod(t.Context(), "red", "web", "1")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(token, []byte("second\n"), 0o600))
+	mu.Lock()
+	expected = "Bearer second"
+	mu.Unlock()
+	_, err = c.Pod(t.Context(), "red", "web", "1")
+	require.NoError(t, err)
+	server.CloseClientConnections()
 }
 
 func TestAccessByTokenAndCA(t *testing.T) {

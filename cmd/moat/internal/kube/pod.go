@@ -138,17 +138,20 @@ func (a answer) of(uid string) (*metav1.PartialObjectMetadata, error) {
 }
 
 // ask asks until there is an answer or ctx ends.
+// A token that is refused may have been replaced, so there is a second question.
 func (c *Cluster) ask(ctx context.Context, resource metadata.ResourceInterface, name string) answer {
 	var last error
+	again := false
 	o, err := backoff.Retry(ctx, func() (*metav1.PartialObjectMetadata, error) {
 		o, err := resource.Get(ctx, name, metav1.GetOptions{})
 		if err == nil {
 			return o, nil
 		}
-		err = kind(err)
-		if !errors.Is(err, ErrUnavailable) {
+		renew := apierrors.IsUnauthorized(err) && !again
+		if err = kind(err); !renew && !errors.Is(err, ErrUnavailable) {
 			return nil, backoff.Permanent(err)
 		}
+		again = again || renew
 		if ctx.Err() == nil || last == nil {
 			last = err
 		}

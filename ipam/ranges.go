@@ -33,9 +33,23 @@ func (r Range) Conflict(o Range) error {
 	}
 	reason := fmt.Sprintf("overlaps %s %s", o.Key, o.Prefix)
 	if r.Tenant != "" && o.Tenant != "" && r.Tenant != o.Tenant {
-		reason += fmt.Sprintf("; to have that both tenants say so: %s.overlap and %s.overlap", KeyTenant(r.Tenant), KeyTenant(o.Tenant))
+		reason += fmt.Sprintf("; to have that, both tenants say so: %s.overlap and %s.overlap", KeyTenant(r.Tenant), KeyTenant(o.Tenant))
 	}
 	return &ConfigError{r.Key, r.Prefix.String(), reason}
+}
+
+// Beside is the *ConfigError of a configured range that may not stand beside an own
+// subnet that a tenant has, or nil. The tenant's own configuration names what it has,
+// or nothing that overlaps it.
+func (r Range) Beside(has Range) error {
+	if r.Tenant != has.Tenant {
+		return r.Conflict(has)
+	}
+	if r.Prefix == has.Prefix || !r.Prefix.Overlaps(has.Prefix) {
+		return nil
+	}
+	return &ConfigError{r.Key, r.Prefix.String(), fmt.Sprintf("tenant %s has %s, which cannot be changed; "+
+		"name that, or another subnet beside it, or delete the tenant first", has.Tenant, has.Prefix)}
 }
 
 // Fixed lists the ranges of the plan and of n that are no tenant's own.

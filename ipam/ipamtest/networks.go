@@ -180,6 +180,7 @@ func ownOverlap(f *fixture) {
 	require.Equal(f, first, again)
 	_, err = s.StateNetworks(f.Context(), ipam.Networks{Service: []netip.Prefix{cidr("192.168.0.0/20")}})
 	f.wrongKey(err, "serviceNetworks[0]", "tenants.acme.subnets")
+	f.ownStated(s)
 	f.drop(s, first)
 	beta, err := s.ClaimTenant(f.Context(), overlapping(own("beta", "192.168.0.0/16")))
 	require.NoError(f, err)
@@ -191,6 +192,27 @@ func ownOverlap(f *fixture) {
 	gamma, err = s.AddOwnSubnet(f.Context(), gamma, ipam.Subnet{Prefix: cidr("172.16.0.0/24"), Slot: ipam.NoSlot, Bridge: "x"})
 	require.NoError(f, err)
 	require.Len(f, gamma.Subnets, 2)
+}
+
+// ownStated: a configuration is held against what tenants have when it is stated.
+func (f *fixture) ownStated(s ipam.Store) {
+	says := func(tenant string, subnets ...string) ipam.Networks {
+		n := ipam.Networks{Tenants: map[string]ipam.OwnSubnets{}}
+		var own ipam.OwnSubnets
+		for _, p := range subnets {
+			own.Subnets = append(own.Subnets, ipam.Subnet{Prefix: cidr(p)})
+		}
+		n.Tenants[tenant] = own
+		return n
+	}
+	_, err := s.StateNetworks(f.Context(), says("acme", "192.168.7.0/24", "192.168.1.0/25"))
+	f.wrongKey(err, "tenants.acme.subnets[1]", "tenant acme has 192.168.1.0/24, which cannot be changed")
+	_, err = s.StateNetworks(f.Context(), says("beta", "192.168.0.0/16"))
+	f.wrongKey(err, "tenants.beta.subnets[0]", "overlaps tenants.acme.subnets 192.168.1.0/24")
+	_, err = s.StateNetworks(f.Context(), says("acme", "192.168.1.0/24", "192.168.7.0/24"))
+	require.NoError(f, err, "a further one is added")
+	_, err = s.StateNetworks(f.Context(), ipam.Networks{})
+	require.NoError(f, err)
 }
 
 // ownRace has several stores claim ranges that overlap, for a tenant each, and

@@ -145,16 +145,14 @@ func (l *Ledger) successor(ctx context.Context, have, want ipam.Networks) (ipam.
 	return next, conds, nil
 }
 
-// besideOwn checks next, and what no tenant owns of it against own subnets that
-// are in use.
+// besideOwn checks next, by itself and against own subnets that are in use.
 func besideOwn(plan ipam.Installation, next ipam.Networks, own []ipam.Range) error {
 	if err := next.Validate(plan); err != nil {
 		return err
 	}
-	fixed := next.Fixed(plan)
 	for _, o := range own {
-		for _, f := range fixed {
-			if err := f.Conflict(o); err != nil {
+		for _, r := range next.Ranges(plan) {
+			if err := r.Beside(o); err != nil {
 				return err
 			}
 		}

@@ -63,7 +63,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	if err := d.manager.Status(ctx); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
-	st.Warnings = d.store.warnings(ctx)
+	st.Warnings = append(d.store.warnings(ctx), d.keptWarnings(ctx)...)
 	return st, nil
 }
 

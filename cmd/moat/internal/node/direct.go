@@ -47,7 +47,7 @@ func (d direct) Status(ctx context.Context) (control.Status, error) {
 	if err := check(ctx); err != nil {
 		st.Ready, st.Reason = false, err.Error()
 	}
-	st.Warnings = d.store.warnings(ctx)
+	st.Warnings = append(d.store.warnings(ctx), d.keptWarnings(ctx)...)
 	return st, nil
 }
 

@@ -12,6 +12,8 @@ const (
 	quotaWarning = 80
 	// askPatience bounds the question to one member of etcd.
 	askPatience = time.Second
+	// maxKept is how many differences between tenants and configuration are listed.
+	maxKept = 10
 )
 
 // warnings says what an operator should see to before it stops pods from being
@@ -36,6 +38,24 @@ func (s *store) warnings(ctx context.Context) (list []string) {
 			list = append(list, fmt.Sprintf("etcd at %s: its database has %d MiB of a quota of %d MiB; compact and defragment it, or raise the quota (--quota-backend-bytes of etcd)",
 				endpoint, st.DbSize>>20, quota>>20))
 		}
+	}
+	return list
+}
+
+// keptWarnings says what tenants keep against the configuration.
+func (b *base) keptWarnings(ctx context.Context) []string {
+	asked, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	tenants, err := b.ledger.Tenants(asked)
+	if err != nil {
+		return nil // the status itself says that the store does not answer
+	}
+	list := b.networks.Kept(tenants)
+	if more := len(list) - maxKept; more > 0 {
+		list = append(list[:maxKept], fmt.Sprintf("%d further differences: tenants keep what the configuration does not say any more", more))
+	}
+	for i := range list {
+		list[i] = "configuration " + list[i]
 	}
 	return list
 }

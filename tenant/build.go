@@ -70,7 +70,12 @@ func step[T any](f func(context.Context, T) error, v T) func(context.Context) er
 	return func(ctx context.Context) error { return f(ctx, v) }
 }
 
+// portOf makes a port. A router's has a MAC that follows from its ID: when it is made
+// again, its neighbours need not learn another one.
 func (m *Manager) portOf(what string, p sdn.Port) func(context.Context) error {
+	if p.Kind == sdn.RouterPort {
+		p.MAC = hostMAC(p.ID)
+	}
 	return func(ctx context.Context) error { return m.keep.port(ctx, what, p) }
 }
 

@@ -3,6 +3,8 @@ package tenant
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
@@ -22,12 +24,13 @@ type picture interface {
 // ready is a network that was built, as it is to be.
 type ready struct {
 	rec    ipam.Tenant
+	names  names
 	layout layout
 	rules  map[string]string // by ID, how they are called; those of this process's wording
 }
 
-func readyOf(rec ipam.Tenant, l layout) ready {
-	r := ready{rec, l, map[string]string{}}
+func readyOf(rec ipam.Tenant, n names, l layout) ready {
+	r := ready{rec, n, l, map[string]string{}}
 	for i, rule := range l.InRules {
 		r.rules[string(rule.ID)] = fmt.Sprintf("%s rule %d of chain %s", rule.Type, i+1, l.In.Name)
 	}
@@ -119,6 +122,32 @@ func (r ready) lacksRoutes(p picture, provider map[string]bool) (out []string) {
 			out = append(out, name)
 		} else {
 			out = append(out, "route "+id)
+		}
+	}
+	return out
+}
+
+// ports of the tenant's router, and its one of the provider's.
+func (r ready) ports() []sdn.Port {
+	ports := []sdn.Port{r.layout.Near, r.layout.Far}
+	for _, b := range r.layout.Bridges {
+		ports = append(ports, b.Gateway)
+	}
+	return ports
+}
+
+// unanswered are the Local routes that routers' ports lack: an SDN makes one with
+// each port, and nobody else does when it is deleted alone.
+func unanswered(p picture, n names, ports ...sdn.Port) (out []sdn.Route) {
+	for _, port := range ports {
+		if _, there := p.Port(port.ID); !there {
+			continue // it comes with the port
+		}
+		router := sdn.RouterID(port.Device)
+		local := func(r sdn.Route) bool { return r.Type == sdn.RouteLocal && r.NextHopPort == port.ID }
+		if !slices.ContainsFunc(p.RoutesOf(router), local) {
+			out = append(out, n.route(sdn.Route{Router: router, Type: sdn.RouteLocal, Src: everywhere,
+				Dst: netip.PrefixFrom(port.Address.Addr(), port.Address.Addr().BitLen()), NextHopPort: port.ID}))
 		}
 	}
 	return out

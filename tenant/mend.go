@@ -51,6 +51,7 @@ type mender struct {
 type wound struct {
 	rec   ipam.Tenant // zero: the provider's
 	lacks []string    // of a network that is ready, or of the provider's
+	local []sdn.Route // those of lacks that come with no other object
 	since time.Time   // when it was first seen; zero: it is whole at present
 	tries int         // how often it was mended
 	last  time.Time   // when that was
@@ -167,7 +168,7 @@ func (m *mender) compare(found map[string]*wound, now time.Time) {
 		case f.rec.State != w.rec.State || len(f.rec.Subnets) != len(w.rec.Subnets):
 			delete(m.wounds, key)
 		default:
-			w.rec, w.lacks = f.rec, f.lacks
+			w.rec, w.lacks, w.local = f.rec, f.lacks, f.local
 			if w.since.IsZero() {
 				w.since = now
 			}
@@ -213,20 +214,27 @@ func (m *mender) find(ctx context.Context, b *base) (map[string]*wound, error) {
 		if err != nil {
 			return nil, err
 		}
-		ready[key] = readyOf(rec, b.around.layout(n, rec))
+		ready[key] = readyOf(rec, n, b.around.layout(n, rec))
 	}
 	err = m.picture(ctx, b, ready, func(p picture) {
-		if lacks := b.layout.lacks(p, m.opt.Host); len(lacks) > 0 && m.opt.Host != "" {
-			found[""] = &wound{lacks: lacks}
+		if m.opt.Host != "" {
+			note(found, "", &wound{lacks: b.layout.lacks(p, m.opt.Host), local: unanswered(p, b.names, b.layout.Uplink)})
 		}
 		provider := idsOf(p.RoutesOf(b.layout.Router.ID))
 		for key, r := range ready {
-			if lacks := r.lacks(p, provider); len(lacks) > 0 {
-				found[key] = &wound{rec: r.rec, lacks: lacks}
-			}
+			note(found, key, &wound{rec: r.rec, lacks: r.lacks(p, provider), local: unanswered(p, r.names, r.ports()...)})
 		}
 	})
 	return found, err
+}
+
+func note(found map[string]*wound, key string, w *wound) {
+	for _, r := range w.local {
+		w.lacks = append(w.lacks, fmt.Sprintf("local route to %s", r.Dst))
+	}
+	if len(w.lacks) > 0 {
+		found[key] = w
+	}
 }
 
 // mend makes a network whole.
@@ -236,6 +244,9 @@ func (m *mender) mend(ctx context.Context, b *base, w *wound) (err error) {
 	if w.rec.Name == "" {
 		m.log.Warn("objects of the provider's network were deleted; they are made again", "objects", strings.Join(w.lacks, ", "), "times", w.tries)
 		_, err := m.ensureBase(ctx, true)
+		if err == nil {
+			err = together(ctx, w.local, m.keep.route)
+		}
 		return op("make the provider's network again", err)
 	}
 	leave, err := m.tenants.Enter(ctx, sdn.TenantID(w.rec.Name))
@@ -271,5 +282,8 @@ func (m *mender) finishTenant(ctx context.Context, b *base, rec ipam.Tenant, w *
 		m.log.Info("a tenant's network was left half made; it is finished", "tenant", rec.Name)
 	}
 	_, err := m.complete(ctx, b, rec, true)
+	if err == nil {
+		err = together(ctx, w.local, m.keep.route)
+	}
 	return op(fmt.Sprintf("%s %q", what, rec.Name), err)
 }

@@ -167,7 +167,7 @@ func (m *Manager) adoptProvider(ctx context.Context, b *base) error {
 	if err := m.keep.router(ctx, l.Router); err != nil {
 		return err
 	}
-	if err := m.keep.port(ctx, "uplink", l.Uplink); err != nil {
+	if err := m.portOf("uplink", l.Uplink)(ctx); err != nil {
 		return err
 	}
 	return together(ctx, l.Routes, m.keep.route)
@@ -180,7 +180,7 @@ func (m *Manager) buildProvider(ctx context.Context, l providerLayout) error {
 	if err := m.keep.router(ctx, l.Router); err != nil {
 		return err
 	}
-	if err := m.keep.port(ctx, "uplink", l.Uplink); err != nil {
+	if err := m.portOf("uplink", l.Uplink)(ctx); err != nil {
 		if !m.uplinkElsewhere(ctx, l.Uplink) {
 			return err
 		}

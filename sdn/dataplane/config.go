@@ -33,7 +33,7 @@ type Config struct {
 	Logger  *slog.Logger
 
 	NetnsDir string        // where namespaces are pinned; "": /run/netns
-	Interval time.Duration // between full passes; 0: 30 s
+	Interval time.Duration // between full passes; 0: 20 s
 	// Grace is how long an interface with a stamp of this installation may be
 	// there before its port is: an agent makes both at once. 0: 15 s.
 	Grace  time.Duration
@@ -42,7 +42,7 @@ type Config struct {
 
 const (
 	defaultDir      = "/run/netns"
-	defaultInterval = 30 * time.Second
+	defaultInterval = 20 * time.Second
 	defaultGrace    = 15 * time.Second
 	workers         = 4
 )

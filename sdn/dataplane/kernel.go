@@ -16,6 +16,9 @@ type Kernel interface {
 	// CreateNamespace makes and pins a namespace whose loopback has the alias
 	// before anyone can see it. It is an error when the name is taken.
 	CreateNamespace(name, alias string) error
+	// PinAgain pins an open namespace under its name if nothing is pinned there any
+	// more, and says whether it did.
+	PinAgain(name string, fd int) (bool, error)
 	// RemoveNamespace unpins a namespace; one that is not there is no error.
 	RemoveNamespace(name string) error
 	// Open returns a namespace by its name, "" being the host's own. It is

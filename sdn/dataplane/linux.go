@@ -44,6 +44,9 @@ func (k *Linux) CreateNamespace(name, alias string) error {
 	return createNamespace(k.dir, name, alias)
 }
 
+// PinAgain implements Kernel.
+func (k *Linux) PinAgain(name string, fd int) (bool, error) { return pinAgain(k.dir, name, fd) }
+
 // RemoveNamespace implements Kernel.
 func (k *Linux) RemoveNamespace(name string) error { return removeNamespace(k.dir, name) }
 

@@ -59,17 +59,10 @@ func createNamespace(dir, name, alias string) error {
 		return err
 	}
 	path := filepath.Join(dir, name)
-	// A file without a namespace is what a process left that died just here.
-	var f *os.File
-	err := effect.Do(effect.Namespace, "create the file of a namespace", func() (err error) {
-		f, err = os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o444)
-		return err
-	})
+	taken, err := pinFile(path)
 	if err != nil {
 		return fmt.Errorf("create namespace %s: %w", name, err)
 	}
-	taken := isNamespace(f)
-	f.Close()
 	if taken {
 		return fmt.Errorf("create namespace %s: %w", name, fs.ErrExist)
 	}
@@ -82,6 +75,50 @@ func createNamespace(dir, name, alias string) error {
 		return fmt.Errorf("create namespace %s: %w", name, errors.Join(err, removePin(path)))
 	}
 	return nil
+}
+
+// pinFile makes the file over which a namespace is mounted, and says whether one
+// is. A file without a namespace is what a process left that died just here.
+func pinFile(path string) (taken bool, err error) {
+	var f *os.File
+	err = effect.Do(effect.Namespace, "create the file of a namespace", func() (err error) {
+		f, err = os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o444)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	return isNamespace(f), nil
+}
+
+// pinAgain pins an open namespace whose pin was taken away: as long as somebody
+// has it open, all that is in it is there.
+func pinAgain(dir, name string, fd int) (bool, error) {
+	path := filepath.Join(dir, name)
+	f, err := os.Open(path)
+	if err == nil {
+		taken := isNamespace(f)
+		f.Close()
+		if taken {
+			return false, nil
+		}
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = prepareDir(dir)
+	}
+	if err == nil {
+		_, err = pinFile(path)
+	}
+	if err == nil {
+		err = effect.Do(effect.Namespace, "pin a namespace again", func() error {
+			return unix.Mount(fmt.Sprintf("/proc/self/fd/%d", fd), path, "", unix.MS_BIND, "")
+		})
+	}
+	if err != nil {
+		return false, fmt.Errorf("pin namespace %s again: %w", name, err)
+	}
+	return true, nil
 }
 
 func pinNew(path, alias string) error {

@@ -160,6 +160,9 @@ func (j *job) enter(observe bool) error {
 	if len(j.want.Links) > 0 {
 		alias = j.want.Links[0].Alias
 	}
+	if err := j.pinAgain(); err != nil {
+		return err
+	}
 	j.making.Lock()
 	made, err := s.enter(j.kernel, alias, s.name != "")
 	j.making.Unlock()
@@ -188,6 +191,20 @@ func (j *job) enter(observe bool) error {
 	}
 	j.observed = true
 	return nil
+}
+
+// pinAgain keeps a namespace, and all that is in it, that somebody unpinned while
+// the engine has it open.
+func (j *job) pinAgain() error {
+	if j.space.name == "" || j.space.open == nil {
+		return nil
+	}
+	again, err := j.kernel.PinAgain(j.space.name, j.space.open.FD())
+	if again {
+		j.report.Namespaces++
+		j.log.Warn("somebody unpinned a router's namespace; it is pinned again", "namespace", j.space.name)
+	}
+	return err
 }
 
 // unrealised warns, once, of what the plan left out.

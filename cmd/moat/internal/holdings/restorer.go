@@ -17,6 +17,7 @@ import (
 )
 
 const (
+	restoreEvery    = 5 * time.Second
 	restoring       = 4               // at once
 	restorePatience = 5 * time.Second // of one
 )
@@ -47,7 +48,7 @@ type Restorer struct {
 
 // Run sweeps until ctx ends.
 func (r *Restorer) Run(ctx context.Context) error {
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(restoreEvery)
 	defer tick.Stop()
 	for {
 		if err := r.Sweep(ctx); err != nil && ctx.Err() == nil {

@@ -20,6 +20,7 @@ const (
 	filterNoStats  = 8 // RTEXT_FILTER_SKIP_STATS, linux/rtnetlink.h
 	loopbackIndex  = 1 // of lo, in each namespace
 	unknownPort    = -1
+	notNumbered    = unix.NETNSA_NSID_NOT_ASSIGNED
 	etherAddrBytes = 6
 )
 
@@ -27,6 +28,7 @@ const (
 type link struct {
 	index     int
 	peer      int // index of a veth's other end, in its own namespace
+	peerNS    int // the number that the link's namespace gives to that; notNumbered: its own
 	name      string
 	alias     string
 	mac       net.HardwareAddr
@@ -87,7 +89,11 @@ func parseLink(body []byte) *link {
 		mtu:       int(number(a[unix.IFLA_MTU])),
 		master:    int(number(a[unix.IFLA_MASTER])),
 		up:        number(body[8:])&unix.IFF_UP != 0,
+		peerNS:    notNumbered,
 		portState: unknownPort,
+	}
+	if id := a[unix.IFLA_LINK_NETNSID]; len(id) == 4 {
+		l.peerNS = int(int32(number(id)))
 	}
 	if state := a[unix.IFLA_OPERSTATE]; len(state) == 1 {
 		l.running = state[0] == operUp

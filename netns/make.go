@@ -154,7 +154,11 @@ func clearLeftover(ctx context.Context, w wires, v Veth) error {
 	if err != nil || end == nil {
 		return err
 	}
-	if v.HostAlias == "" || end.alias != v.HostAlias {
+	unfinished, err := halfMade(ctx, w, end)
+	if err != nil {
+		return err
+	}
+	if !unfinished && (v.HostAlias == "" || end.alias != v.HostAlias) {
 		return fmt.Errorf("%s: %w", end.name, ErrInterfaceExists)
 	}
 	return w.pod.deleteLink(ctx, end.index)

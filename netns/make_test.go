@@ -181,6 +181,45 @@ func TestMakeReplacesOurLeftoverOfAnotherHome(t *testing.T) {
 	require.Equal(t, []string{bridgeName}, before.links(t))
 }
 
+// putHalf makes a pair as it is when its maker dies before it stamps it.
+func putHalf(t *testing.T, host, pod *space, hostName, master string) {
+	host.do(t, func() {
+		v := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: hostName}, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(pod.file.Fd()))}
+		if master != "" {
+			bridge, err := netlink.LinkByName(master)
+			require.NoError(t, err)
+			v.MasterIndex = bridge.Attrs().Index
+		}
+		require.NoError(t, netlink.LinkAdd(v))
+	})
+}
+
+// An ADD that is repeated may be for another bridge, and its pair have another name.
+func TestMakeReplacesAPairOfAnotherNameThatWasNeverFinished(t *testing.T) {
+	host, pod := newHost(t), newSpace(t)
+	putHalf(t, host, pod, "moat00000000009", bridgeName)
+	v := wanted(host, pod)
+	_, err := netns.Make(t.Context(), v)
+	require.NoError(t, err)
+	require.NoError(t, netns.Check(t.Context(), v))
+	require.ElementsMatch(t, []string{bridgeName, v.HostName}, host.links(t))
+}
+
+func TestMakeLeavesUnfinishedPairsOfOthers(t *testing.T) {
+	for name, put := range map[string]func(host, other, pod *space){
+		"elsewhere":               func(_, other, pod *space) { putHalf(t, other, pod, "moat00000000009", bridgeName) },
+		"there, but on no bridge": func(host, _, pod *space) { putHalf(t, host, pod, "moat00000000009", "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			host, other, pod := newHost(t), newHost(t), newSpace(t)
+			put(host, other, pod)
+			_, err := netns.Make(t.Context(), wanted(host, pod))
+			require.ErrorIs(t, err, netns.ErrInterfaceExists)
+			require.Equal(t, []string{"eth0"}, pod.links(t))
+		})
+	}
+}
+
 // The first packet after Make is answered: nothing waits for a second try,
 // which the kernel's ARP makes after a second.
 func TestFirstPacketPasses(t *testing.T) {

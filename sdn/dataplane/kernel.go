@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"time"
 
 	"github.com/moatnet/moat/sdn/dataplane/rtnl"
 	"github.com/moatnet/moat/sdn/nft"
@@ -21,6 +22,9 @@ type Kernel interface {
 	PinAgain(name string, fd int) (bool, error)
 	// RemoveNamespace unpins a namespace; one that is not there is no error.
 	RemoveNamespace(name string) error
+	// RemoveFile removes the file of a namespace that nothing is pinned to, if
+	// it is at least that old; else it says when it will be.
+	RemoveFile(name string, age time.Duration) (left time.Duration, err error)
 	// Open returns a namespace by its name, "" being the host's own. It is
 	// fs.ErrNotExist when there is none.
 	Open(name string) (Space, error)

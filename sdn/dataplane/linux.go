@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/moatnet/moat/sdn/dataplane/rtnl"
 	"github.com/moatnet/moat/sdn/nft"
@@ -49,6 +50,11 @@ func (k *Linux) PinAgain(name string, fd int) (bool, error) { return pinAgain(k.
 
 // RemoveNamespace implements Kernel.
 func (k *Linux) RemoveNamespace(name string) error { return removeNamespace(k.dir, name) }
+
+// RemoveFile implements Kernel.
+func (k *Linux) RemoveFile(name string, age time.Duration) (time.Duration, error) {
+	return removeFile(k.dir, name, age)
+}
 
 // Path implements Kernel.
 func (k *Linux) Path(name string) string {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -199,4 +200,26 @@ func removeNamespace(dir, name string) error {
 		return fmt.Errorf("remove namespace %s: %w", name, err)
 	}
 	return nil
+}
+
+// removeFile removes what a process left that died between making the file of a
+// namespace and pinning it, or between unpinning and removing: an empty file. Whose
+// it is does not show, and another installation may be about to pin its own there;
+// so it has to be of some age. One that is pinned after the look stays: EBUSY.
+func removeFile(dir, name string, age time.Duration) (left time.Duration, err error) {
+	path := filepath.Join(dir, name)
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil || !info.Mode().IsRegular() || info.Size() > 0 {
+		return 0, err
+	}
+	if left := age - time.Since(info.ModTime()); left > 0 {
+		return left, nil
+	}
+	if err := removePin(path); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.EBUSY) {
+		return 0, fmt.Errorf("remove the empty file of a namespace: %w", err)
+	}
+	return 0, nil
 }

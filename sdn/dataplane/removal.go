@@ -16,7 +16,7 @@ func (j *job) remove() error {
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		j.forget()
-		return nil
+		return j.removeFile()
 	}
 	if err != nil {
 		return err
@@ -40,6 +40,16 @@ func (j *job) remove() error {
 	j.report.Namespaces++
 	j.forget()
 	return nil
+}
+
+// removeFile removes the file where the namespace was, now or when it is old enough.
+func (j *job) removeFile() error {
+	name := j.space.name
+	left, err := j.kernel.RemoveFile(name, j.cfg.Grace)
+	if left > 0 {
+		j.timers.within(alarm{name, orphanAlarm}, left, func() { j.queue.add(name, true) })
+	}
+	return err
 }
 
 // forget drops the memory of a namespace and of the ports that were in it.

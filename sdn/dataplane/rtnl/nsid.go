@@ -6,6 +6,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // SpaceID is the number by which the namespace of c knows the one that fd
@@ -15,7 +17,10 @@ func (c *Conn) SpaceID(fd int) (int, error) {
 	if err != nil || id >= 0 {
 		return id, err
 	}
-	_, err = c.nsid(unix.RTM_NEWNSID, netlink.Request|netlink.Acknowledge, fd, true)
+	err = effect.Do(effect.Rtnetlink, "number a namespace", func() error {
+		_, err := c.nsid(unix.RTM_NEWNSID, netlink.Request|netlink.Acknowledge, fd, true)
+		return err
+	})
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return 0, fmt.Errorf("assign an ID to a namespace: %w", err)
 	}

@@ -3,11 +3,13 @@ package crash
 import (
 	"bufio"
 	"errors"
+	"math"
 	"net"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -85,6 +87,34 @@ func (g *gate) arm(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.armed, g.at, g.seen = true, n, nil
+}
+
+// record lets everything pass, and returns the steps that began while op ran and
+// after it, until there was none for a while: an engine works after the answer, too.
+func (g *gate) record(op func()) (steps []string) {
+	g.arm(math.MaxInt)
+	defer g.disarm()
+	op()
+	for passed := -1; passed != g.passed(); time.Sleep(still) {
+		passed = g.passed()
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, point := range g.seen {
+		if step, begins := strings.CutPrefix(point, "before "); begins {
+			steps = append(steps, step)
+		}
+	}
+	return steps
+}
+
+// still is how long nothing passes when all is done.
+const still = time.Second
+
+func (g *gate) passed() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.seen)
 }
 
 // disarm lets everything pass.

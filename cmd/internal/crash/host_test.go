@@ -34,7 +34,7 @@ func withPrograms(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	build := exec.Command("go", "build", "-tags", "crashpoints", "-o", dir+"/", "github.com/moatnet/moat/cmd/moat", "github.com/moatnet/moat/cmd/moat-cni")
+	build := exec.Command("go", "build", "-tags", "crashpoints", "-o", dir+"/", "github.com/moatnet/moat/cmd/moat", "github.com/moatnet/moat/cmd/moat-cni", "github.com/moatnet/moat/cmd/internal/systrace")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)

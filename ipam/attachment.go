@@ -25,11 +25,17 @@ func (a Attachment) Validate() error {
 	for _, f := range []struct{ name, value string }{
 		{"node", a.Node}, {"network", a.Network}, {"container ID", a.ContainerID}, {"interface name", a.IfName},
 	} {
-		if f.value == "" || len(f.value) > 253 || strings.ContainsFunc(f.value, unfit) {
+		if !ValidName(f.value) {
 			return fmt.Errorf("attachment %s: %s %q: %w", a, f.name, f.value, ErrInvalid)
 		}
 	}
 	return nil
+}
+
+// ValidName reports whether a node, network, pool or container may be called so, of
+// which keys are made: 1 to 253 printable characters of ASCII without a slash.
+func ValidName(s string) bool {
+	return s != "" && len(s) <= 253 && !strings.ContainsFunc(s, unfit)
 }
 
 func unfit(r rune) bool { return r <= ' ' || r == '/' || r > '~' }

@@ -69,6 +69,10 @@ func classify(err error) (Code, string) {
 	if errors.As(err, &config) {
 		return CodeInvalidConfig, "correct the configuration, or use another name for another installation"
 	}
+	var full *ipam.ExhaustedError
+	if errors.As(err, &full) && strings.HasPrefix(full.Key, ipam.KeyTenant("")) {
+		return CodePoolExhausted, "delete pods that are not needed, or add a subnet to " + full.Key
+	}
 	var unassigned *ipam.UnassignedError
 	if errors.As(err, &unassigned) {
 		return CodeTenantDenied, "name the namespace in the daemon's configuration, or ask an administrator to make the tenant"

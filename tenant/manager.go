@@ -115,8 +115,8 @@ func New(o Options) (*Manager, error) {
 	if err := o.Plan.Validate(); err != nil {
 		return nil, err
 	}
-	if err := (ipam.Attachment{Node: o.Node, Network: "n", ContainerID: "c", IfName: "i"}).Validate(); err != nil {
-		return nil, fmt.Errorf("node name: %w", err)
+	if !ipam.ValidName(o.Node) {
+		return nil, fmt.Errorf("node name %q: %w", o.Node, ipam.ErrInvalid)
 	}
 	if o.Host != "" {
 		if _, err := sdn.ParseID[sdn.HostID](string(o.Host)); err != nil {

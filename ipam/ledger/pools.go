@@ -159,7 +159,7 @@ func holdable(h ipam.Holding, sets []ipam.Set, asked []netip.Addr) error {
 	if err := h.Attachment.Validate(); err != nil {
 		return err
 	}
-	if err := (ipam.Attachment{Node: h.Pool, Network: "n", ContainerID: "c", IfName: "i"}).Validate(); err != nil {
+	if !ipam.ValidName(h.Pool) {
 		return fmt.Errorf("pool %q: %w", h.Pool, ipam.ErrInvalid)
 	}
 	if err := validSticky(h.Sticky); err != nil {

@@ -128,13 +128,12 @@ func same(a, b ipam.Reservation) bool {
 
 // reservable returns ErrInvalid for what no reservation may be.
 func reservable(r ipam.Reservation) error {
-	key := ipam.Attachment{Node: r.Scope.Name, Network: "n", ContainerID: "c", IfName: "i"}
 	unprintable := func(c rune) bool { return !unicode.IsPrint(c) }
 	var wrong string
 	switch {
 	case r.Scope.Kind != ipam.TenantScope && r.Scope.Kind != ipam.PoolScope:
 		wrong = fmt.Sprintf("scope %q is neither %q nor %q", r.Scope.Kind, ipam.TenantScope, ipam.PoolScope)
-	case key.Validate() != nil:
+	case !ipam.ValidName(r.Scope.Name):
 		wrong = fmt.Sprintf("%q is not the name of a %s", r.Scope.Name, r.Scope.Kind)
 	case !r.Address.IsValid():
 		wrong = "no address is given"

@@ -105,6 +105,8 @@ func TestIPAMRefuses(t *testing.T) {
 		"a key of wrong type": {section: keys{"ranges": "10.0.0.0/8"}, code: 6, says: []string{"ranges"}},
 		"a gateway outside":   {section: keys{"ranges": []any{[]any{keys{"subnet": "10.1.0.0/24", "gateway": "10.2.0.1"}}}}, code: 7, says: []string{"ipam.ranges[0][0].gateway", "10.2.0.1"}},
 		"no duration":         {section: keys{"ranges": small["ranges"], "coolDown": "soon"}, code: 7, says: []string{"ipam.coolDown", "soon"}},
+		"seconds of no unit":  {section: keys{"ranges": small["ranges"], "coolDown": 60}, code: 7, says: []string{"ipam.coolDown", "60"}},
+		"no name of a pool":   {section: keys{"ranges": small["ranges"], "pool": "a/b"}, code: 7, says: []string{`ipam.pool "a/b"`}},
 		"no file":             {section: keys{"ranges": small["ranges"], "resolvConf": "/nowhere"}, code: 7, says: []string{"ipam.resolvConf", "/nowhere"}},
 		"no address asked":    {section: small, beside: keys{"runtimeConfig": keys{"ips": []string{"ten"}}}, code: 7, says: []string{"ten"}},
 		"two of one set":      {section: ranges("10.7.0.0/24"), beside: keys{"runtimeConfig": keys{"ips": []string{"10.7.0.3", "10.7.0.4"}}}, code: 7, says: []string{"runtimeConfig.ips", "10.7.0.4 was not given: the pod holds [10.7.0.3/24]"}},

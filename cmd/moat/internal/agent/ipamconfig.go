@@ -29,7 +29,7 @@ type ipamConfig struct {
 	Routes     []*types.Route `json:"routes"`
 	DNS        types.DNS      `json:"dns"`
 	ResolvConf string         `json:"resolvConf"`
-	CoolDown   *string        `json:"coolDown"` // a duration such as "60s"; "0" is none
+	CoolDown   any            `json:"coolDown"` // a duration such as "60s"; "0" or 0 is none
 }
 
 // ipamCall is what an IPAM call asks for, checked.
@@ -77,6 +77,9 @@ func parseIPAM(b []byte, args string) (ipamCall, error) {
 	c := ipamCall{version: raw.CNIVersion, pool: orElse(conf.Pool, raw.Name), routes: conf.Routes}
 	if c.args, err = readArgs(args); err != nil {
 		return c, err
+	}
+	if conf.Pool != "" && !ipam.ValidName(conf.Pool) {
+		return c, wrong("ipam.pool", conf.Pool, "1 to 253 printable characters of ASCII without a slash")
 	}
 	if c.wish.CoolDown, err = conf.coolDown(); err != nil {
 		return c, err
@@ -146,9 +149,10 @@ func (c ipamConfig) coolDown() (time.Duration, error) {
 	if c.CoolDown == nil {
 		return DefaultCoolDown, nil
 	}
-	d, err := time.ParseDuration(*c.CoolDown)
+	text := fmt.Sprint(c.CoolDown)
+	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		return 0, wrong("ipam.coolDown", *c.CoolDown, `a duration such as "60s", or "0"`)
+		return 0, wrong("ipam.coolDown", text, `a duration such as "60s", or "0"`)
 	}
 	return d, nil
 }

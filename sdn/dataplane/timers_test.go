@@ -23,6 +23,9 @@ type nowhere struct {
 func (n nowhere) Open(string) (Space, error)           { return nil, n.err }
 func (n nowhere) Namespaces() ([]string, error)        { return nil, nil }
 func (n nowhere) CreateNamespace(string, string) error { return n.err }
+func (n nowhere) RemoveFile(string, time.Duration) (time.Duration, error) {
+	return 0, nil
+}
 func (n nowhere) Events(ctx context.Context, _ func(Event)) error {
 	<-ctx.Done()
 	return nil

@@ -71,7 +71,9 @@ func (f *follower) follow() error {
 			delete(f.threads, tid)
 			continue
 		}
-		f.threads[tid] = f.threads[tid] // a new one makes itself known by its first stop
+		if _, known := f.threads[tid]; !known { // a new one makes itself known by its first stop
+			f.threads[tid] = nil
+		}
 		if err := f.leave(); err != nil {
 			return err
 		}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/containernetworking/cni/pkg/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/cmd/internal/lab"
@@ -40,16 +39,6 @@ func (n *node) podAt(tenant, name, address string) *lab.Pod {
 	require.NoError(n.t, n.rt.Add(n.t.Context(), p))
 	require.NoError(n.t, n.lab.Serve(p.Namespace, tcpPort))
 	return p
-}
-
-// turnedAway attaches a pod that must get nothing, and returns why.
-func (n *node) turnedAway(tenant, name string) *types.Error {
-	n.t.Helper()
-	p, err := n.lab.NewPod(tenant, name)
-	require.NoError(n.t, err)
-	var cni *types.Error
-	require.ErrorAs(n.t, n.rt.Add(n.t.Context(), p), &cni)
-	return cni
 }
 
 // Two tenants have the same subnet, and their pods the same addresses. Each
@@ -104,7 +93,7 @@ namespaces: {autoAssign: false, pools: {team-a: gold, red: default}}
 tenants: {solo: {subnets: [{subnet: 192.168.20.0/29, exclude: [192.168.20.2]}]}}
 serviceNetworks: [10.96.0.0/12]
 `)
-	denied := n.turnedAway("nobody", "one")
+	denied := n.failedBy(n.rt, "nobody", "one")
 	require.Equal(t, uint(104), denied.Code, denied)
 	require.Contains(t, denied.Msg, "namespace nobody has no pool: namespaces.autoAssign is false")
 	out, err := n.daemon.CLI(t.Context(), "tenant", "create", "nobody")
@@ -123,7 +112,7 @@ serviceNetworks: [10.96.0.0/12]
 	for i := range 3 {
 		n.pod("solo", fmt.Sprint("more", i))
 	}
-	full := n.turnedAway("solo", "toomany")
+	full := n.failedBy(n.rt, "solo", "toomany")
 	require.Equal(t, uint(102), full.Code, full)
 	require.Contains(t, full.Msg, "tenants.solo.subnets")
 	require.Contains(t, n.cli("tenant", "show", "team-a"), "gold")

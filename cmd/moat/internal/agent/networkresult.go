@@ -22,16 +22,11 @@ func obeyed(s netsource.Step, r *types100.Result) error {
 			Msg:     fmt.Sprintf("the network source wants %s %s, the network gave %s", what, wanted, orNothing(got)),
 			Details: "correct what the network source answers, or the network's configuration (a MAC needs the plugin's capability mac)"}
 	}
-	var addresses, gateways, macs []string
+	var addresses, gateways []string
 	for _, ip := range r.IPs {
 		addresses = append(addresses, prefix(ip.Address).String())
 		if gateway, ok := netip.AddrFromSlice(ip.Gateway); ok {
 			gateways = append(gateways, gateway.Unmap().String())
-		}
-	}
-	for _, l := range r.Interfaces {
-		if l.Name == s.IfName && l.Sandbox != "" {
-			macs = append(macs, strings.ToLower(l.Mac))
 		}
 	}
 	switch {
@@ -39,10 +34,20 @@ func obeyed(s netsource.Step, r *types100.Result) error {
 		return want("the address", s.Address.String(), addresses)
 	case s.Gateway.IsValid() && !slices.Contains(gateways, s.Gateway.String()):
 		return want("the gateway", s.Gateway.String(), gateways)
-	case s.MAC != "" && !slices.Contains(macs, s.MAC):
-		return want("the MAC", s.MAC, macs)
+	case s.MAC != "" && !slices.Contains(macs(s, r), s.MAC):
+		return want("the MAC", s.MAC, macs(s, r))
 	}
 	return nil
+}
+
+// macs are those of the pod's interface.
+func macs(s netsource.Step, r *types100.Result) (all []string) {
+	for _, l := range r.Interfaces {
+		if l.Name == s.IfName && l.Sandbox != "" {
+			all = append(all, strings.ToLower(l.Mac))
+		}
+	}
+	return all
 }
 
 func orNothing(s []string) string {

@@ -36,6 +36,7 @@ type several struct {
 	failed  error             // or that it does not
 	asked   []netsource.Pod
 	source  *agent.NetworkSource
+	cluster *cluster // nil: none
 
 	mu               sync.Mutex
 	runs             []string        // "ADD storage net1"
@@ -82,9 +83,12 @@ func (s *several) entry(network, ifName, address string) netsource.Entry {
 
 // restart makes another agent over the same records.
 func (s *several) restart() {
+	o := agent.Options{Service: s.service, Node: "node-1", BootID: "boot", Logger: slog.New(slog.DiscardHandler), Source: s.source, NetworksDir: s.dir}
+	if s.cluster != nil {
+		o.Cluster = s.cluster
+	}
 	var err error
-	s.agent, err = agent.New(agent.Options{Service: s.service, Node: "node-1", BootID: "boot", Logger: slog.New(slog.DiscardHandler),
-		Source: s.source, NetworksDir: s.dir})
+	s.agent, err = agent.New(o)
 	require.NoError(s.t, err)
 }
 
@@ -347,6 +351,38 @@ func TestWishesOfThePodAreForTheMasterAlone(t *testing.T) {
 	require.EqualValues(t, 7, reply.Failure.Code)
 	require.Contains(t, reply.Failure.Msg, "the pod asks for [10.9.0.3], and the network source gives it 10.9.0.2/24")
 	s.nothingIsLeft()
+}
+
+// What a pod's annotations want of a network that others make is theirs to give: the
+// pod is refused where they did not.
+func TestAnnotationsAboutNetworksOfOthers(t *testing.T) {
+	for name, test := range map[string]struct {
+		say  notes
+		want string
+	}{
+		"another address":        {notes{"moat.dev/ip.net1": "10.1.0.6"}, "annotation moat.dev/ip.net1 wants the address 10.1.0.6, the network gave [10.1.0.5/16]"},
+		"another length":         {notes{"moat.dev/ip.net1": "10.1.0.5/24"}, "annotation moat.dev/ip.net1 wants the address 10.1.0.5/24"},
+		"another MAC":            {notes{"moat.dev/mac.net1": "02:00:00:00:00:06"}, "annotation moat.dev/mac.net1 wants the MAC 02:00:00:00:00:06"},
+		"a gateway":              {notes{"moat.dev/gateway.net1": "10.1.0.1"}, "annotation moat.dev/gateway.net1 wants the gateway 10.1.0.1"},
+		"what cannot be read":    {notes{"moat.dev/ip.net1": "ten"}, `annotation moat.dev/ip.net1 "ten"`},
+		"the address that it is": {notes{"moat.dev/ip.net1": "10.1.0.5/16", "moat.dev/ip": "10.9.0.2"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSeveral(t)
+			s.cluster = &cluster{}
+			s.cluster.say(test.say)
+			s.restart()
+			reply := s.call(cniconf.Add, nil)
+			if test.want == "" {
+				require.Nil(t, reply.Failure, "%v", reply.Failure)
+				return
+			}
+			require.NotNil(t, reply.Failure)
+			require.EqualValues(t, 7, reply.Failure.Code)
+			require.Contains(t, reply.Failure.Msg, test.want)
+			s.nothingIsLeft()
+		})
+	}
 }
 
 func TestARepeatedAddOfSeveralNetworks(t *testing.T) {

@@ -59,11 +59,18 @@ func (c *call) makeStep(ctx context.Context, conf Config, s netsource.Step) (r *
 		r, err = readResult(Config{CNIVersion: conf.CNIVersion, PrevResult: printed})
 		return r, []netsource.Step{s}, err
 	}
+	w, err := c.annotated(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
 	chain, err := c.stepChain(s, c.request.Env.Args)
 	if err != nil {
 		return nil, nil, err
 	}
 	r, ran, err := chain.add(ctx)
+	if err == nil {
+		err = granted(w, s, r)
+	}
 	part, some, failed := s.Begun(ran)
 	if some {
 		begun = []netsource.Step{part}

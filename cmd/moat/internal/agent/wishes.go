@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -85,8 +84,8 @@ func (c *call) grantPool(ctx context.Context, conf *ipamCall) (wishes.Wishes, er
 		return w, err
 	}
 	if w.MAC != "" {
-		return w, c.annotationError(errors.New("an annotation wants a MAC, which an IPAM plugin cannot give; " +
-			`ask the main plugin for it, by the capability "mac"`))
+		return w, c.annotationError(fmt.Errorf("%s wants the MAC %s, which an IPAM plugin cannot give; "+
+			`ask the main plugin for it, by the capability "mac"`, annotation(w.MACFrom), w.MAC))
 	}
 	if len(conf.wish.Asked) > 0 {
 		w.Addresses = nil

@@ -20,8 +20,9 @@ type Wishes struct {
 	Sticky    *ipam.Sticky // nil: the address goes with the pod
 	DNS       *types.DNS   // nil: no wish
 
-	// AddressesFrom and GatewayFrom name the annotations, for messages.
+	// AddressesFrom, MACFrom and GatewayFrom name the annotations, for messages.
 	AddressesFrom string
+	MACFrom       string
 	GatewayFrom   string
 }
 
@@ -73,7 +74,7 @@ func readMAC(w *Wishes, t texts) error {
 	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || slices.Equal(mac, make(net.HardwareAddr, 6)) {
 		return a.must("a unicast MAC of six bytes, such as 02:00:00:00:00:01")
 	}
-	w.MAC = mac.String()
+	w.MAC, w.MACFrom = mac.String(), a.key
 	return nil
 }
 

@@ -182,7 +182,7 @@ func TestWishesOfOneInterface(t *testing.T) {
 	w, err := Read(p, "eth0", time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, Wishes{
-		Addresses: []Address{{Addr: netip.MustParseAddr("10.0.0.5")}}, AddressesFrom: "moat.dev/ip", MAC: "02:00:00:00:00:0a",
+		Addresses: []Address{{Addr: netip.MustParseAddr("10.0.0.5")}}, AddressesFrom: "moat.dev/ip", MAC: "02:00:00:00:00:0a", MACFrom: "moat.dev/mac",
 		Gateway: netip.MustParseAddr("10.0.0.254"), GatewayFrom: "moat.dev/gateway",
 		Sticky: &ipam.Sticky{Identity: "red/web", For: time.Hour}, DNS: &types.DNS{Nameservers: []string{"10.0.0.53"}},
 	}, w)

@@ -85,7 +85,7 @@ func TestOperatorsSeeAndReserveAddresses(t *testing.T) {
 	require.Equal(t, p.ID, list[0].Attachment.ContainerID)
 	require.WithinDuration(t, time.Now(), list[0].Since, time.Minute)
 	require.Equal(t, p.Result.Interfaces[1].Mac, list[0].MAC)
-	require.Empty(t, n.addresses("--tenant", "blue"))
+	require.Contains(t, n.refusal("ip", "list", "--tenant", "blue"), `there is no tenant "blue"`)
 	require.Empty(t, n.addresses("--node", "elsewhere"))
 	require.Len(t, n.addresses("--tenant", "red", "--node", list[0].Attachment.Node), 1)
 	shown := n.cli("ip", "show", p.Address.String())

@@ -28,7 +28,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	e := &env{flags: config.AddFlags(root.PersistentFlags()), stderr: stderr}
 	root.AddCommand(e.daemons()...)
-	root.AddCommand(e.cni(), e.status(), e.tenant(), e.user(), e.provider(), e.topology(), e.ip(), e.backup(), e.restore(), e.down(), version())
+	root.AddCommand(e.cni(), e.status(), e.tenant(), e.user(), e.provider(), e.topology(), e.doctor(), e.ip(), e.backup(), e.restore(), e.down(), version())
 	plainly(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	return e.withStatus(cmd, err)

@@ -48,6 +48,7 @@ type Status struct {
 	Installation string   `json:"installation"`
 	Name         string   `json:"name"`
 	Version      string   `json:"version"`
+	Engine       bool     `json:"engine"` // routers are namespaces of the daemon's node
 	Listen       string   `json:"listen"`
 	Etcd         string   `json:"etcd"`               // endpoints, or "embedded"
 	Warnings     []string `json:"warnings,omitempty"` // what does not keep pods from being attached yet

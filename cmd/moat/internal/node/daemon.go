@@ -53,7 +53,7 @@ var _ control.Operations = (*daemon)(nil)
 // Status implements control.Operations.
 func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	st := control.Status{
-		Ready: d.ready.Load(), Installation: d.plan.ID, Name: d.plan.Name, Version: Version,
+		Ready: d.ready.Load(), Installation: d.plan.ID, Name: d.plan.Name, Version: Version, Engine: true,
 		Listen: d.cfg.Listen, Etcd: d.store.where,
 	}
 	if !st.Ready {

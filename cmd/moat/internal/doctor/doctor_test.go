@@ -9,8 +9,8 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -165,7 +165,11 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 		"a plugin of another version": {func(p *patient) {
 			path := filepath.Join(p.o.PluginDir, "moat-ipam")
 			require.NoError(p.t, os.Remove(path))
-			require.NoError(p.t, os.Symlink(filepath.Join(runtime.GOROOT(), "bin", "go"), path))
+			other, err := exec.LookPath("go")
+			require.NoError(p.t, err)
+			other, err = filepath.EvalSymlinks(other)
+			require.NoError(p.t, err)
+			require.NoError(p.t, os.Symlink(other, path))
 		}, "plugins", "install -m 755 bin/moat-ipam"},
 		"an old debt": {func(p *patient) {
 			path := filepath.Join(p.o.Config.DataDir, "tombstones", "a.json")

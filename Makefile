@@ -1,10 +1,10 @@
-# Targets for users: all (default), demo, test, bench, bench-api, bench-ipam, test-long, test-crash. See README.md.
+# Targets for users: all (default), demo, test, bench, bench-api, bench-ipam, test-long, test-crash, vuln. See README.md.
 GO      ?= go
 BIN     := $(CURDIR)/bin
 LDFLAGS := -s -w
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: all lab reference demo test vet bench bench-api bench-ipam test-long test-crash clean
+.PHONY: all lab reference demo test vet bench bench-api bench-ipam test-long test-crash vuln clean
 
 all:
 	@mkdir -p $(BIN)
@@ -53,6 +53,12 @@ test-crash:
 	@test "$$(id -u)" = 0 || { echo "make test-crash makes network namespaces: run it as root"; exit 1; }
 	MOAT_TEST_CRASH_EVERY_POINT=1 MOAT_TEST_RANDOM_STEPS=10000 $(GO) test -timeout 40m -v ./cmd/internal/crash
 	MOAT_TEST_FAULTS_ALL=1 $(GO) test -timeout 30m -v ./cmd/internal/faults
+
+# Known vulnerabilities that the programs reach. It reads a database from the
+# Internet, or another one that VULNDB names, and so is not a part of test.
+VULNDB ?= https://vuln.go.dev
+vuln:
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.6.0 -db $(VULNDB) ./...
 
 clean:
 	rm -rf $(BIN)

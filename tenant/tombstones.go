@@ -25,6 +25,16 @@ type tombstones struct {
 	all map[ipam.Attachment]bool
 }
 
+// tombstoneSchema is the version of a tombstone's form. Those of before there were
+// versions have none and are read as they are.
+const tombstoneSchema = 1
+
+// tombstone is what a file holds.
+type tombstone struct {
+	Schema int `json:"schema"`
+	ipam.Attachment
+}
+
 const (
 	tombstoneSuffix = ".json"
 	unfinished      = "new-" // begins the name of a file that is being written
@@ -67,12 +77,23 @@ func (t *tombstones) read(path string) error {
 	if err != nil {
 		return err
 	}
-	var a ipam.Attachment
-	if err := json.Unmarshal(b, &a); err != nil {
+	a, err := decodeTombstone(b)
+	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	t.all[a] = true
 	return nil
+}
+
+func decodeTombstone(text []byte) (ipam.Attachment, error) {
+	var s tombstone
+	if err := json.Unmarshal(text, &s); err != nil {
+		return ipam.Attachment{}, err
+	}
+	if s.Schema > tombstoneSchema {
+		return ipam.Attachment{}, fmt.Errorf("its form has version %d, this program knows %d: %w", s.Schema, tombstoneSchema, ipam.ErrNewer)
+	}
+	return s.Attachment, nil
 }
 
 // removeOld removes a file that nobody can be writing any more.
@@ -107,7 +128,7 @@ func (t *tombstones) add(a ipam.Attachment) error {
 }
 
 func (t *tombstones) write(a ipam.Attachment) error {
-	b, err := json.Marshal(a)
+	b, err := json.Marshal(tombstone{tombstoneSchema, a})
 	if err != nil {
 		return err
 	}

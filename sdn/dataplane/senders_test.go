@@ -106,10 +106,16 @@ func TestAPodForgesNothing(t *testing.T) {
 	from, to := tap(t, a.ns), tap(t, c.ns)
 
 	require.Equal(t, names(forged), through(t, from, to, forged, honest[0]), "without senders everything passes, and so each frame is one that can be heard")
+	for kind, tagged := range forgery.Tagged(forged) {
+		require.Equal(t, names(tagged), through(t, from, to, tagged, honest[0]), "without senders, %s", kind)
+	}
 
 	l.secure(a, a.sender(t))
 	l.settled(e)
 	require.Empty(t, through(t, from, to, forged, honest[0]))
+	for _, tagged := range forgery.Tagged(append(forged[:len(forged):len(forged)], honest...)) {
+		require.Empty(t, through(t, from, to, tagged, honest[0]))
+	}
 	require.Equal(t, names(honest), through(t, from, to, honest, honest[0]))
 	reaches(t, a.ns, red.gateway.Addr())
 	reaches(t, a.ns, b.address.Addr())

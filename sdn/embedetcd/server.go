@@ -119,7 +119,9 @@ func (cfg Config) embed() (*embed.Config, error) {
 	client := url.URL{Scheme: "unix", Path: sock}
 	peer := url.URL{Scheme: "unix", Path: filepath.Join(cfg.Dir, "peer.sock")}
 	ec.ListenClientUrls, ec.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
-	ec.ListenPeerUrls, ec.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
+	// For peers etcd listens at a URL's host alone: without one at an abstract socket,
+	// which everybody in the network namespace may connect to.
+	ec.ListenPeerUrls, ec.AdvertisePeerUrls = []url.URL{{Scheme: "unix", Host: peer.Path}}, []url.URL{peer}
 	ec.InitialCluster = ec.Name + "=" + peer.String()
 	ec.AutoCompactionRetention = "0" // the keeper compacts
 	ec.BootstrapDefragThresholdMegabytes = defragAtStart

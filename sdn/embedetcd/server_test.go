@@ -3,6 +3,7 @@ package embedetcd
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -38,4 +39,9 @@ func TestDataSurvivesARestart(t *testing.T) {
 	st, err := os.Stat(dir)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o700), st.Mode().Perm())
+	for _, socket := range []string{"etcd.sock", "peer.sock"} {
+		st, err := os.Stat(filepath.Join(dir, socket))
+		require.NoError(t, err, "not in the folder, and so open to everybody")
+		require.Equal(t, os.ModeSocket, st.Mode().Type(), socket)
+	}
 }

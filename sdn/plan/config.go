@@ -32,6 +32,7 @@ type Uplink struct {
 	HostAddress netip.Prefix   // of the host's end
 	HostRoutes  []netip.Prefix // what the host reaches through it: supernet, transit pool
 	Masquerade  []netip.Prefix // sources that get the host's own address where they leave the machine
+	Closed      []uint16       // the host's own TCP ports that nobody behind the uplink reaches
 }
 
 // Kinds of object in stamps.

@@ -36,14 +36,18 @@ func Host(v sdn.View, c Config) (Namespace, error) {
 }
 
 // Priorities on the host: before the source translation of others, who would
-// take Moat's sources for their own, and after it.
+// take Moat's sources for their own, and after it; and before who filters what
+// comes in.
 const (
 	prioMasquerade = 90
 	prioGuard      = 110
+	prioDoors      = -10
 )
 
+const protoTCP = 6
+
 // hostTable translates what leaves the machine from behind the uplink. It does
-// not filter by tenant: who may start connections to pods is said by the
+// not filter by tenant, but for Moat's own doors, which no pod reaches: who may start connections to pods is said by the
 // tenants' chains alone. But these let the host itself pass, so nothing that the
 // host forwards may look like it: what somebody's masquerading has given the
 // host's own source on its way to pods is dropped.
@@ -64,9 +68,22 @@ func hostTable(c Config, dev string) nft.Table {
 		nft.Match{Field: nft.CTStatus, Value: nft.Uint32(nft.StatusSNAT)},
 		nft.Drop(),
 	).WithComment("forwarded and translated is not the host itself")}
+	var doors []nft.Rule
+	for _, port := range c.Uplink.Closed {
+		doors = append(doors, nft.NewRule(
+			nft.Match{Field: nft.IIfName, Value: uplink},
+			nft.Match{Field: nft.IPProto, Value: nft.Uint8(protoTCP)},
+			nft.Match{Field: nft.DstPort, Value: nft.Uint16(port)},
+			nft.Drop(),
+		).WithComment("of Moat itself, and not for pods"))
+	}
 	t := nft.Table{Family: nft.IP, Name: c.HostTable(), Chains: []nft.Chain{
 		{Name: "postrouting", Base: &nft.Base{Type: nft.NATChain, Hook: nft.Postrouting, Priority: prioMasquerade, Policy: nft.PolicyAccept}, Rules: masquerade},
 		{Name: "guard", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Postrouting, Priority: prioGuard, Policy: nft.PolicyAccept}, Rules: guard},
 	}}
+	if len(doors) > 0 {
+		t.Chains = append(t.Chains, nft.Chain{
+			Name: "doors", Base: &nft.Base{Type: nft.FilterChain, Hook: nft.Input, Priority: prioDoors, Policy: nft.PolicyAccept}, Rules: doors})
+	}
 	return t.Normal()
 }

@@ -3,6 +3,8 @@ package lab
 import (
 	"fmt"
 	"net"
+	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -45,6 +47,40 @@ func (w *Wire) Close() error { return unix.Close(w.fd) }
 // Send puts a frame on the wire.
 func (w *Wire) Send(frame []byte) error {
 	return unix.Sendto(w.fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: w.index})
+}
+
+// SendInOrder puts frames on the wire by one processor, so that who hears the last
+// one has heard all that come by.
+func (w *Wire) SendInOrder(frames [][]byte) error {
+	sent := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		var one unix.CPUSet
+		one.Set(0)
+		err := unix.SchedSetaffinity(0, &one)
+		for i := 0; i < len(frames) && err == nil; i++ {
+			err = w.Send(frames[i])
+		}
+		sent <- err
+	}()
+	return <-sent
+}
+
+// CollectUntil returns the frames that others sent, up to the one that is the
+// last, and ErrNoAnswer when that does not come within the time.
+func (w *Wire) CollectUntil(last func(frame []byte) bool, within time.Duration) ([][]byte, error) {
+	var frames [][]byte
+	for end := time.Now().Add(within); time.Now().Before(end); {
+		more, err := w.Collect(20 * time.Millisecond)
+		if err != nil {
+			return nil, err
+		}
+		frames = append(frames, more...)
+		if slices.ContainsFunc(more, last) {
+			return frames, nil
+		}
+	}
+	return frames, ErrNoAnswer
 }
 
 // Collect returns the frames that others sent, until the time is up.

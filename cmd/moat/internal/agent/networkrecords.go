@@ -32,6 +32,16 @@ type networkRecord struct {
 	Done       bool             `json:"done"` // the ADD made all of them
 }
 
+// networkSchema is the version of a record's form. Records of before there were
+// versions have none and are read as they are.
+const networkSchema = 1
+
+// storedNetworks is a record with the version of its form.
+type storedNetworks struct {
+	Schema int `json:"schema"`
+	networkRecord
+}
+
 // recordFile is the record in a folder of its own, beside the results of the
 // networks' plugins.
 const recordFile = "record.json"
@@ -74,13 +84,28 @@ func readRecord(file string) (*networkRecord, error) {
 	}
 	rec := new(networkRecord)
 	if err == nil {
-		err = json.Unmarshal(b, rec)
+		*rec, err = decodeNetworks(b)
+	}
+	if errors.Is(err, ipam.ErrNewer) {
+		return nil, &cniconf.Error{Code: cniconf.CodeIO, Msg: fmt.Sprintf("record of a pod's networks %s: %v", file, err),
+			Details: "let the newer program run again, or remove this file; what it named then has to be undone by hand"}
 	}
 	if err != nil {
 		return nil, &cniconf.Error{Code: cniconf.CodeIO, Msg: fmt.Sprintf("record of a pod's networks %s: %v", file, err),
 			Details: "repair or remove this file; what it named then has to be undone by hand"}
 	}
 	return rec, nil
+}
+
+func decodeNetworks(text []byte) (networkRecord, error) {
+	var s storedNetworks
+	if err := json.Unmarshal(text, &s); err != nil {
+		return networkRecord{}, err
+	}
+	if s.Schema > networkSchema {
+		return networkRecord{}, fmt.Errorf("its form has version %d, this program knows %d: %w", s.Schema, networkSchema, ipam.ErrNewer)
+	}
+	return s.networkRecord, nil
 }
 
 // list is all records; those that cannot be read are in the error.
@@ -105,7 +130,7 @@ func (s *networkRecords) list() (all []networkRecord, err error) {
 
 // write makes the record last: when it returns, a crash does not lose it.
 func (s *networkRecords) write(rec networkRecord) error {
-	b, err := json.Marshal(rec)
+	b, err := json.Marshal(storedNetworks{networkSchema, rec})
 	if err == nil {
 		err = s.place(s.folder(rec.Attachment), b)
 	}

@@ -17,6 +17,13 @@ import (
 	"github.com/moatnet/moat/sdn/effect"
 )
 
+// schema is the version of a note's form. Notes of before there were versions have
+// none and are read as they are.
+const schema = 1
+
+// ErrNewer: a newer program wrote a note; it is left as it is.
+var ErrNewer = errors.New("a newer program wrote it")
+
 const (
 	suffix        = ".json"
 	unfinished    = "new-" // begins the name of a file that is being written
@@ -31,6 +38,12 @@ type Record struct {
 	// to be undone.
 	Added bool   `json:"added"`
 	Steps []Step `json:"steps"` // in the order of the ADD
+}
+
+// stored is a record with the version of its form.
+type stored struct {
+	Schema int `json:"schema"`
+	Record
 }
 
 // Step is one plugin that is run for an attachment.
@@ -79,7 +92,10 @@ func (s *Store) Put(r Record) error {
 }
 
 func (s *Store) put(r Record) error {
-	b, err := json.Marshal(r)
+	if _, err := read(s.file(r.Attachment)); errors.Is(err, ErrNewer) {
+		return err
+	}
+	b, err := json.Marshal(stored{schema, r})
 	if err != nil {
 		return err
 	}
@@ -164,13 +180,24 @@ func (s *Store) sync() error {
 }
 
 func read(path string) (Record, error) {
-	var r Record
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return r, fmt.Errorf("read delegations: %w", err)
+		return Record{}, fmt.Errorf("read delegations: %w", err)
 	}
-	if err := json.Unmarshal(b, &r); err != nil {
-		return r, fmt.Errorf("read delegations: %s: %w", path, err)
+	r, err := decode(b)
+	if err != nil {
+		return Record{}, fmt.Errorf("read delegations: %s: %w", path, err)
 	}
 	return r, nil
+}
+
+func decode(text []byte) (Record, error) {
+	var s stored
+	if err := json.Unmarshal(text, &s); err != nil {
+		return Record{}, err
+	}
+	if s.Schema > schema {
+		return Record{}, fmt.Errorf("its form has version %d, this program knows %d: %w", s.Schema, schema, ErrNewer)
+	}
+	return s.Record, nil
 }

@@ -199,10 +199,11 @@ func (b *base) uplink() (plan.Uplink, error) {
 	}
 	host, _ := b.plan.Uplink()
 	behind := append(b.networks.Routed(b.plan), b.plan.Transit)
+	closed, err := closedPorts(b.cfg)
 	return plan.Uplink{
 		Port: port, HostAddress: host,
-		HostRoutes: behind, Masquerade: behind,
-	}, nil
+		HostRoutes: behind, Masquerade: behind, Closed: closed,
+	}, err
 }
 
 // newManager is over an SDN in this process, or, without a source, elsewhere.

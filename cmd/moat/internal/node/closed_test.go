@@ -1,0 +1,44 @@
+package node
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/moatnet/moat/cmd/moat/internal/config"
+)
+
+func TestPortsThatAreClosedToPods(t *testing.T) {
+	for name, c := range map[string]struct {
+		listen    string
+		endpoints []string
+		closed    []uint16
+		refused   string
+	}{
+		"the API on the loopback":          {listen: "127.0.0.1:8181"},
+		"the API on the loopback by name":  {listen: "localhost:8181"},
+		"the API on IPv6's loopback":       {listen: "[::1]:8181"},
+		"the API on all addresses":         {listen: ":8181", closed: []uint16{8181}},
+		"the API on all addresses, zero":   {listen: "0.0.0.0:8181", closed: []uint16{8181}},
+		"the API on one address":           {listen: "192.0.2.10:8282", closed: []uint16{8282}},
+		"a port without number":            {listen: "0.0.0.0:http", refused: `listen "0.0.0.0:http": port "http" is no number`},
+		"any port":                         {listen: "0.0.0.0:0", refused: `listen "0.0.0.0:0"`},
+		"etcd on the loopback":             {listen: "127.0.0.1:8181", endpoints: []string{"http://127.0.0.1:2379"}, closed: []uint16{2379}},
+		"etcd by this machine's name":      {listen: "127.0.0.1:8181", endpoints: []string{"https://localhost:2379"}, closed: []uint16{2379}},
+		"etcd elsewhere":                   {listen: "127.0.0.1:8181", endpoints: []string{"https://198.51.100.7:443", "https://etcd.example:443"}},
+		"etcd at a unix socket":            {listen: "127.0.0.1:8181", endpoints: []string{"unix:///run/etcd.sock"}},
+		"both at one port, and etcd twice": {listen: ":2379", endpoints: []string{"http://127.0.0.1:2379", "http://127.0.0.1:2381"}, closed: []uint16{2379, 2381}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conf := config.Config{Listen: c.listen}
+			conf.Etcd.Endpoints = c.endpoints
+			closed, err := closedPorts(conf)
+			if c.refused != "" {
+				require.ErrorContains(t, err, c.refused)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, c.closed, closed)
+		})
+	}
+}

@@ -88,3 +88,41 @@ func TestAnOlderProgramLeavesTheStoreAlone(t *testing.T) {
 	p, _ := res.Out[0].one()
 	require.Equal(t, newer, p.Value)
 }
+
+// An agent that is older than the program that raised a tenant's record meanwhile
+// leases nothing, and loses nothing of what it does not know.
+func TestAnOlderAgentBesideANewerOneLeasesNothing(t *testing.T) {
+	kv := NewMemory()
+	l := New(kv, Options{})
+	_, err := l.EnsureInstallation(t.Context(), ipam.Defaults("moat"))
+	require.NoError(t, err)
+	red, err := l.ClaimTenant(t.Context(), ipam.Claim{Tenant: "red", Generation: "g", Bridge: "b"})
+	require.NoError(t, err)
+	one := ipam.Record{Attachment: ipam.Attachment{Node: "n", Network: "m", ContainerID: "one", IfName: "eth0"}, Tenant: "red", Subnet: red.Subnets[0].Prefix}
+	_, err = l.Lease(t.Context(), red, one)
+	require.NoError(t, err)
+
+	const newer = `{"schema":2,"more":true}`
+	for _, key := range []string{tenantKey("red"), attachmentKey(one.Attachment)} {
+		_, err = kv.Commit(t.Context(), Txn{Then: []Op{put(key, []byte(newer))}})
+		require.NoError(t, err)
+	}
+	_, err = l.Lease(t.Context(), red, one)
+	require.ErrorIs(t, err, ipam.ErrNewer, "the attachment has a record")
+	two := one
+	two.ContainerID = "two"
+	_, err = l.Lease(t.Context(), red, two)
+	require.ErrorIs(t, err, ipam.ErrStale)
+	_, err = l.Tenant(t.Context(), "red")
+	require.ErrorIs(t, err, ipam.ErrNewer)
+	_, err = l.Attachment(t.Context(), one.Attachment)
+	require.ErrorIs(t, err, ipam.ErrNewer)
+	_, err = l.Attachment(t.Context(), two.Attachment)
+	require.ErrorIs(t, err, ipam.ErrNotFound)
+	for _, key := range []string{tenantKey("red"), attachmentKey(one.Attachment)} {
+		res, err := kv.Commit(t.Context(), Txn{Then: []Op{get(key)}})
+		require.NoError(t, err)
+		p, _ := res.Out[0].one()
+		require.Equal(t, newer, string(p.Value))
+	}
+}

@@ -13,6 +13,19 @@ import (
 // returns false, when a call is under way or the record changed since it was read.
 func (m *Manager) DetachIf(ctx context.Context, rec ipam.Record, gone func(context.Context, ipam.Record) (bool, error)) (done bool, err error) {
 	what := fmt.Sprintf("detach %s, whose pod is gone", rec.Attachment)
+	return m.undisturbed(ctx, what, rec, func(ctx context.Context, now ipam.Record) (bool, error) {
+		if yes, err := gone(ctx, now); err != nil || !yes {
+			return false, err
+		}
+		err := m.detach(ctx, now.Attachment)
+		return err == nil, err
+	})
+}
+
+// undisturbed does what nobody asked for to an attachment of this node, unless a call
+// for it is under way or its record changed since it was read: then it is false. No
+// call begins while it does it.
+func (m *Manager) undisturbed(ctx context.Context, what string, rec ipam.Record, do func(context.Context, ipam.Record) (bool, error)) (done bool, err error) {
 	if rec.Node != m.opt.Node || m.busy.Taken(rec.Attachment) {
 		return false, nil
 	}
@@ -30,9 +43,6 @@ func (m *Manager) DetachIf(ctx context.Context, rec ipam.Record, gone func(conte
 	if err != nil || now.Revision != rec.Revision {
 		return false, m.fault(what, err)
 	}
-	if yes, err := gone(ctx, now); err != nil || !yes {
-		return false, m.fault(what, err)
-	}
-	err = m.detach(ctx, rec.Attachment)
-	return err == nil, m.fault(what, err)
+	done, err = do(ctx, now)
+	return done, m.fault(what, err)
 }

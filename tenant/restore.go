@@ -2,7 +2,6 @@ package tenant
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -15,26 +14,13 @@ import (
 // It leaves the attachment alone, and returns false, when a call is under way or the
 // record changed since it was read.
 func (m *Manager) Restore(ctx context.Context, rec ipam.Record, netns *os.File) (done bool, err error) {
-	what := fmt.Sprintf("restore %s", rec.Attachment)
-	if rec.Node != m.opt.Node || m.busy.Taken(rec.Attachment) {
-		return false, nil
-	}
-	ctx, cancel := m.patient(ctx)
-	defer cancel()
-	leave, err := m.busy.Enter(ctx, rec.Attachment)
-	if err != nil {
-		return false, m.fault(what, err)
-	}
-	defer leave(&err)
-	now, err := m.opt.Store.Attachment(ctx, rec.Attachment)
-	if errors.Is(err, ipam.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil || now.Revision != rec.Revision || now.State != ipam.Added {
-		return false, m.fault(what, err)
-	}
-	err = m.restore(ctx, now, netns)
-	return err == nil, m.fault(what, err)
+	return m.undisturbed(ctx, fmt.Sprintf("restore %s", rec.Attachment), rec, func(ctx context.Context, now ipam.Record) (bool, error) {
+		if now.State != ipam.Added {
+			return false, nil
+		}
+		err := m.restore(ctx, now, netns)
+		return err == nil, err
+	})
 }
 
 func (m *Manager) restore(ctx context.Context, rec ipam.Record, netns *os.File) error {

@@ -27,8 +27,13 @@ const everyVar = "MOAT_TEST_CRASH_EVERY_POINT"
 // before the point, and prints how many there were.
 func (h *host) points(what string, try func(n int) string) {
 	h.t.Helper()
-	kinds := map[string]int{}
-	count, step := 0, 9
+	h.pointsOf(what, 9, try)
+}
+
+// pointsOf is points, and tells how many are passed over when not all are asked for.
+func (h *host) pointsOf(what string, step int, try func(n int) string) {
+	h.t.Helper()
+	kinds, count := map[string]int{}, 0
 	if os.Getenv(everyVar) != "" {
 		step = 1
 	}

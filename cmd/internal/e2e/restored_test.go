@@ -189,8 +189,7 @@ func TestWhatAClientDeletesIsRestored(t *testing.T) {
 	}{
 		{"pieces", []string{"/chains/" + red.OutChain, m.last("/chains/"+red.InChain+"/rules", "Rule-v2", "/rules/"),
 			m.last("/routers/"+red.Router+"/routes", "Route-v1", "/routes/"), "/ports/" + m.portOf(m.one)}},
-		{"bridge", []string{"/bridges/" + string(m.bridge)}},
-		{"router", []string{"/routers/" + red.Router}},
+		{"bridge and router", []string{"/bridges/" + string(m.bridge), "/routers/" + red.Router}},
 		{"provider router", []string{"/routers/" + provider.Router}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -99,7 +99,7 @@ type crowd struct {
 // is started again when the others' pods are there.
 func (c *crowd) arrive(tenants int) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Minute+time.Duration(tenants)*6*time.Second)
 	defer cancel()
 	all := tenants * podsEach
 	third := make(chan struct{})

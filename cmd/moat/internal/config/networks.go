@@ -73,6 +73,9 @@ func (s *RawSubnet) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {
 		return json.Unmarshal(b, &s.Subnet)
 	}
+	if len(b) > 0 && b[0] != '{' && b[0] != 'n' {
+		return fmt.Errorf("tenants: subnets: %s is neither a CIDR such as 192.168.10.0/24 nor an object", b)
+	}
 	type object RawSubnet
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()

@@ -56,6 +56,7 @@ func TestBadRangesNameTheirKey(t *testing.T) {
 
 		"no tenant's name":            {"tenants: {A_B: {subnets: [192.168.1.0/24]}}", "tenants", "not the name of a namespace"},
 		"a subnet of text":            {"tenants: {acme: {subnets: [x]}}", "tenants.acme.subnets[0]", "no CIDR"},
+		"a subnet of a number":        {"tenants: {acme: {subnets: [5]}}", "tenants: subnets", "5 is neither a CIDR"},
 		"a subnet with host bits":     {"tenants: {acme: {subnets: [192.168.1.1/24]}}", "tenants.acme.subnets[0].subnet", "meant is 192.168.1.0/24"},
 		"a /31":                       {"tenants: {acme: {subnets: [192.168.1.0/31]}}", "tenants.acme.subnets[0].subnet", "too small"},
 		"a /32":                       {"tenants: {acme: {subnets: [192.168.1.0/32]}}", "tenants.acme.subnets[0].subnet", "too small"},

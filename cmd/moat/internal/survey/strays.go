@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/ipam/audit"
@@ -106,12 +107,11 @@ func (n *Node) namespaces(s ipam.Snapshot) (paths []string) {
 	return append(paths, processes...)
 }
 
+// inodeAt does not open what it looks at: an open namespace cannot be unmounted.
 func inodeAt(path string) (uint64, error) {
-	f, err := os.Open(path)
+	st, err := os.Stat(path)
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close()
-	_, inode, err := netns.Inode(f)
-	return inode, err
+	return st.Sys().(*syscall.Stat_t).Ino, nil
 }

@@ -142,7 +142,13 @@ func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record,
 			err = m.because(ctx, port, err)
 		}
 	} else {
-		err = steps(ctx, pair, func(ctx context.Context) error { return m.keep.port(ctx, "pod", m.bound(*rec)) })
+		err = steps(ctx, pair, func(ctx context.Context) error {
+			err := m.keep.port(ctx, "pod", m.bound(*rec))
+			if unknown(err) {
+				m.doubts.add(*rec)
+			}
+			return err
+		})
 	}
 	if err != nil {
 		return err
@@ -215,8 +221,11 @@ func (m *Manager) facts(ctx context.Context, rec ipam.Record, want func(*PodWire
 		return errors.New("it has no address yet")
 	}
 	p, err := m.opt.API.Port(ctx, sdn.PortID(rec.Port))
-	if err != nil {
+	if errors.Is(err, sdn.ErrNotFound) {
 		return op("read port "+rec.Port, err)
+	}
+	if err != nil {
+		return &unread{op("read port "+rec.Port, err)}
 	}
 	if string(p.Host) != rec.Host || p.Interface != rec.HostName {
 		return fmt.Errorf("port %s is bound to %q on host %q, not to %s on %s", rec.Port, p.Interface, p.Host, rec.HostName, rec.Host)
@@ -226,8 +235,14 @@ func (m *Manager) facts(ctx context.Context, rec ipam.Record, want func(*PodWire
 	return op("veth pair", m.opt.Pods.Check(ctx, w))
 }
 
+// unread says that the SDN did not say what there is, for whatever cause.
+type unread struct{ error }
+
+func (u *unread) Unwrap() error { return u.error }
+
 // unknown reports whether an error leaves the facts open.
 func unknown(err error) bool {
-	return errors.Is(err, sdn.ErrUnavailable) || errors.Is(err, sdn.ErrUnauthorized) || errors.Is(err, sdn.ErrForbidden) ||
+	var u *unread
+	return errors.As(err, &u) || errors.Is(err, sdn.ErrUnavailable) || errors.Is(err, sdn.ErrUnauthorized) || errors.Is(err, sdn.ErrForbidden) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }

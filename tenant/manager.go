@@ -86,6 +86,7 @@ type Manager struct {
 	busy    queue.Queue[ipam.Attachment]
 	tenants queue.Queue[sdn.TenantID]
 	tombs   *tombstones
+	doubts  doubts
 	status  statusCache
 	running atomic.Bool
 

@@ -57,6 +57,9 @@ func (m *Manager) Run(ctx context.Context) error {
 			}
 		case <-sweep.C:
 			m.sweepAndLog(ctx)
+			if err := m.removeLatecomers(ctx); err != nil && ctx.Err() == nil {
+				m.log.Warn("look for ports whose creation was not answered", "error", err)
+			}
 		}
 	}
 }

@@ -224,7 +224,7 @@ func TestOverloadedServerIsAskedAgain(t *testing.T) {
 func TestStatusesThatAreFinalAreNotRepeated(t *testing.T) {
 	for status, kind := range map[int]error{
 		http.StatusBadRequest: sdn.ErrInvalid, http.StatusForbidden: sdn.ErrForbidden, http.StatusNotFound: sdn.ErrNotFound,
-		http.StatusNotImplemented: sdn.ErrUnsupported, http.StatusInternalServerError: nil, http.StatusTeapot: nil, http.StatusFound: nil,
+		http.StatusNotImplemented: sdn.ErrUnsupported, http.StatusInternalServerError: sdn.ErrUnavailable, http.StatusTeapot: nil, http.StatusFound: nil,
 	} {
 		e := sdntest.Start(t)
 		c := e.Client(t)

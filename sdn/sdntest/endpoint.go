@@ -52,6 +52,7 @@ type settings struct {
 	api     sdn.API
 	ttl     time.Duration
 	release wire.Release
+	handler http.Handler
 }
 
 // WithAPI serves api instead of an empty topology in memory.
@@ -62,6 +63,10 @@ func WithTokenTTL(ttl time.Duration) Option { return func(s *settings) { s.ttl =
 
 // WithRelease serves the API of a release, instead of 5.x.
 func WithRelease(r wire.Release) Option { return func(s *settings) { s.release = r } }
+
+// WithHandler serves h, such as a reverse proxy of another server, instead of a
+// server of its own: then API is not what is served, and logins are h's.
+func WithHandler(h http.Handler) Option { return func(s *settings) { s.handler = h } }
 
 // Start serves until the test ends. Hosts without an engine can be bound to.
 func Start(t testing.TB, opts ...Option) *Endpoint {
@@ -74,9 +79,11 @@ func Start(t testing.TB, opts ...Option) *Endpoint {
 		set.api = NewMemory(t)
 	}
 	e := &Endpoint{API: set.api, end: make(chan struct{})}
-	handler := server.New(server.Options{
-		API: set.api, Release: set.release, Auth: auth.NewPasswordAuth(User, Password, set.ttl)})
-	s := httptest.NewServer(e.observe(handler))
+	if set.handler == nil {
+		set.handler = server.New(server.Options{
+			API: set.api, Release: set.release, Auth: auth.NewPasswordAuth(User, Password, set.ttl)})
+	}
+	s := httptest.NewServer(e.observe(set.handler))
 	t.Cleanup(func() { close(e.end); s.Close() })
 	e.URL = s.URL + server.DefaultBase
 	return e

@@ -27,6 +27,7 @@ var kinds = []struct {
 	{sdn.ErrUnavailable, http.StatusBadGateway},
 	{sdn.ErrUnavailable, http.StatusGatewayTimeout},
 	{sdn.ErrUnavailable, http.StatusTooManyRequests},
+	{sdn.ErrUnavailable, http.StatusInternalServerError},
 }
 
 // Status is the HTTP status for an error: that of its kind, 503 when the time

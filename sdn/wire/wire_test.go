@@ -32,7 +32,8 @@ func TestEveryKindOfErrorHasItsStatusAndBack(t *testing.T) {
 	}
 	require.Equal(t, sdn.ErrConflict, wire.Kind(409))
 	require.Equal(t, 500, wire.Status(errors.New("x")))
-	require.NoError(t, wire.Kind(500))
+	require.ErrorIs(t, wire.Kind(500), sdn.ErrUnavailable, "a server that has a fault says nothing of what was asked")
+	require.NoError(t, wire.Kind(418))
 }
 
 func TestErrorBodies(t *testing.T) {

@@ -20,10 +20,6 @@ const (
 // ifNameMax is the longest name the kernel gives an interface (IFNAMSIZ-1).
 const ifNameMax = 15
 
-// longestName is how much of a name a message repeats, in characters: as many as
-// a pod's may have.
-const longestName = 253
-
 // Env is the value of each CNI_ variable; "" is one that is not set.
 type Env struct {
 	Command       string
@@ -107,14 +103,14 @@ func (e Env) Subject() string {
 	name := ""
 	switch {
 	case pod["K8S_POD_NAMESPACE"] != "":
-		name = fmt.Sprintf("pod %.*s/%.*s, ", longestName, pod["K8S_POD_NAMESPACE"], longestName, pod["K8S_POD_NAME"])
+		name = fmt.Sprintf("pod %s/%s, ", pod["K8S_POD_NAMESPACE"], pod["K8S_POD_NAME"])
 	case pod["K8S_POD_NAME"] != "":
-		name = fmt.Sprintf("pod %.*s, ", longestName, pod["K8S_POD_NAME"])
+		name = fmt.Sprintf("pod %s, ", pod["K8S_POD_NAME"])
 	}
 	if e.ContainerID == "" {
 		return e.Command
 	}
-	return fmt.Sprintf("%s of %scontainer %.*s, interface %s", e.Command, name, longestName, e.ContainerID, e.IfName)
+	return fmt.Sprintf("%s of %scontainer %s, interface %s", e.Command, name, e.ContainerID, e.IfName)
 }
 
 // Args reads CNI_ARGS, "K=V;K=V" in any order; what has no "=" is left out.
@@ -146,7 +142,7 @@ func validName(s string) bool {
 
 func validContainerID(s string) *Error {
 	if !validName(s) {
-		return environmentError("CNI_CONTAINERID: invalid characters in container ID", fmt.Sprintf("%.*q", longestName, s))
+		return environmentError("CNI_CONTAINERID: invalid characters in container ID", fmt.Sprintf("%q", s))
 	}
 	return nil
 }

@@ -48,10 +48,10 @@ func ReadHead(command string, stdin []byte) (Head, *Error) {
 	case h.Name == "":
 		return h, configError(h, "missing network name", `give the network configuration a "name"`)
 	case !validName(h.Name):
-		return h, configError(h, fmt.Sprintf("invalid characters in network name %.*q", longestName, h.Name),
+		return h, configError(h, fmt.Sprintf("invalid characters in network name %q", h.Name),
 			`a name starts with a letter or digit and goes on with letters, digits, "_", "." and "-"`)
 	case len(h.Socket) > 0 && h.Socket[0] != '/':
-		return h, configError(h, fmt.Sprintf("socket %.*q is no absolute path", longestName, h.Socket), `correct the key "socket"`)
+		return h, configError(h, fmt.Sprintf("socket %q is no absolute path", h.Socket), `correct the key "socket"`)
 	}
 	return h, h.allows(command)
 }

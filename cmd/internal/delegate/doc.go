@@ -2,9 +2,8 @@
 // found in CNI_PATH by its base name, with the CNI_ variables and the network
 // configuration that it is given, and with everything else of the environment.
 //
-// A plugin is ended with all its children when its time is over and when the caller
-// gives up; when the caller's process is killed the plugin dies, and its children do
-// not. What it prints is bounded. The package knows nothing of what plugins do, links
-// neither net/http, etcd nor netlink, and decides nothing: the programs under cmd may
-// import it.
+// A plugin is ended with all its children when its time is over, when the caller
+// gives up, and when the caller's process dies. What it prints is bounded. The
+// package knows nothing of what plugins do, links neither net/http, etcd nor
+// netlink, and decides nothing: the programs under cmd may import it.
 package delegate

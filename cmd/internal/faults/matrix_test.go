@@ -104,7 +104,7 @@ func (s *site) once(f fault, o operation, before []string) outcome {
 	a := o.run(s, x, f.limit)
 	if a.err == nil {
 		o.holds(s, x, a)
-	} else {
+	} else if x.pod != nil { // an operator's command has no code
 		require.Contains(s.t, f.codes, a.err.Code, "%s: %s", what, a.err)
 	}
 	c := outcome{a, lift()}

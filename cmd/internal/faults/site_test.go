@@ -56,6 +56,9 @@ type site struct {
 	place  world.Place
 	keep   *lab.Pod // of tenant red, there all the time
 	pods   int
+	args   []string // of `moat up`
+	// announce tells others of a new pod; nil: nobody is to know.
+	announce func(p *lab.Pod)
 }
 
 // newSite is a host without a daemon, whose etcd the place looks into.
@@ -110,7 +113,7 @@ func newProxy(t *testing.T, endpoint string) *etcdproxy.Proxy {
 // up starts `moat up` on the host, and takes it down at the end.
 func (s *site) up(etcd ...string) *lab.Daemon {
 	s.t.Helper()
-	d := &lab.Daemon{Bin: bin, Dir: s.lab.Dir, Host: s.ns, Args: []string{"--etcd-endpoints", strings.Join(etcd, ",")}}
+	d := &lab.Daemon{Bin: bin, Dir: s.lab.Dir, Host: s.ns, Args: append([]string{"--etcd-endpoints", strings.Join(etcd, ",")}, s.args...)}
 	s.place.NetnsDir = d.NetnsDir()
 	s.place.Folders = append(s.place.Folders, d.DataDir(), d.ConfDir())
 	s.daemon = d
@@ -194,6 +197,9 @@ func (s *site) pod(tenant string) *lab.Pod {
 	s.pods++
 	p, err := s.lab.NewPod(tenant, fmt.Sprintf("p%d", s.pods))
 	require.NoError(s.t, err)
+	if s.announce != nil {
+		s.announce(p)
+	}
 	return p
 }
 

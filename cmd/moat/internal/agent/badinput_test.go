@@ -42,13 +42,6 @@ func TestBadInput(t *testing.T) {
 		"namespace that is none":    {vars{"CNI_ARGS": "K8S_POD_NAMESPACE=Blue_1;K8S_POD_NAME=p1"}, n.conf(nil), 4, "Blue_1"},
 		"namespace too long":        {vars{"CNI_ARGS": "K8S_POD_NAMESPACE=" + strings.Repeat("a", 64)}, n.conf(nil), 4, "aaa"},
 		"requested address":         {vars{"CNI_ARGS": "IP=10.0.0.300"}, n.conf(nil), 4, `CNI_ARGS: IP "10.0.0.300" is not`},
-		"ipam without a type":       {nil, n.conf(keys{"ipam": keys{"subnet": "10.0.0.0/8"}}), 7, `ipam.type ""`},
-		"ipam with a path":          {nil, n.conf(keys{"ipam": keys{"type": "../x"}}), 7, `ipam.type "../x"`},
-		"ipam that nobody reads":    {nil, n.conf(keys{"ipam": keys{"type": "moat-ipam", "ranges": []any{}}}), 7, `ipam.type "moat-ipam"`},
-		"ipam is text":              {nil, n.conf(keys{"ipam": "x"}), 6, "ipam"},
-		"GC of null":                {vars{"CNI_COMMAND": "GC"}, n.conf(keys{"cni.dev/valid-attachments": []any{nil}}), 7, "cni.dev/valid-attachments[0]"},
-		"GC of no interface":        {vars{"CNI_COMMAND": "GC"}, n.conf(keys{"cni.dev/valid-attachments": []keys{{"containerID": "c1", "ifname": "eth0"}, {"containerID": "c2"}}}), 7, `cni.dev/valid-attachments[1] "c2/"`},
-		"prevResult with null":      {nil, n.conf(keys{"prevResult": keys{"ips": []any{nil}}}), 6, "prevResult: ips[0] is null"},
 		"requested IPv4 in IPv6":    {nil, n.conf(keys{"runtimeConfig": keys{"ips": []string{"::ffff:10.0.0.3"}}}), 7, `runtimeConfig.ips "::ffff:10.0.0.3"`},
 		"requested with a length":   {nil, n.conf(keys{"args": keys{"cni": keys{"ips": []string{"10.0.0.3/33"}}}}), 7, `args.cni.ips "10.0.0.3/33"`},
 		"requested MAC of zeros":    {nil, n.conf(keys{"runtimeConfig": keys{"mac": "00:00:00:00:00:00"}}), 7, `runtimeConfig.mac "00:00:00:00:00:00"`},
@@ -81,6 +74,7 @@ func TestBadInput(t *testing.T) {
 		"MTU of another type":       {nil, n.conf(keys{"mtu": "1500"}), 6, "mtu"},
 		"tenant":                    {nil, n.conf(keys{"tenant": "-x"}), 7, `"-x"`},
 		"log level":                 {nil, n.conf(keys{"logLevel": "loud"}), 7, "loud"},
+		"ipam with a path":          {nil, n.conf(keys{"ipam": keys{"type": "../host-local"}}), 7, "ipam.type"},
 		"ipam that is missing":      {nil, n.conf(keys{"ipam": keys{"type": "nowhere"}}), 7, "no such program in CNI_PATH"},
 		"standalone without moat":   {nil, n.conf(keys{"standalone": true}), 7, "standalone"},
 	}
@@ -96,35 +90,6 @@ func TestBadInput(t *testing.T) {
 }
 
 // What is wrong with a configuration must not keep a pod from being removed.
-// Whatever a runtime passes on, what is said of it stays short.
-func TestLongInputIsQuotedInPart(t *testing.T) {
-	n, long := newNode(t), strings.Repeat("\x01", 100<<10)
-	for name, test := range map[string]struct {
-		env  vars
-		conf keys
-	}{
-		"address":   {vars{"CNI_ARGS": "IP=" + long}, nil},
-		"namespace": {vars{"CNI_ARGS": "K8S_POD_NAME=p;K8S_POD_NAMESPACE=" + long}, nil},
-		"pod":       {vars{"CNI_ARGS": "IgnoreUnknown=1;IP=x;K8S_POD_NAME=" + long}, nil},
-		"argument":  {vars{"CNI_ARGS": long + "=1"}, nil},
-		"arguments": {vars{"CNI_ARGS": long}, nil},
-		"container": {vars{"CNI_CONTAINERID": long}, nil},
-		"name":      {nil, keys{"name": long}},
-		"socket":    {nil, keys{"socket": long}},
-		"tenant":    {nil, keys{"tenant": long}},
-		"route":     {nil, keys{"routes": []keys{{"dst": long}}}},
-		"ips":       {nil, keys{"runtimeConfig": keys{"ips": []string{long}}}},
-		"MAC":       {nil, keys{"args": keys{"cni": keys{"mac": long}}}},
-		"dns":       {nil, keys{"dns": keys{long: 1}}},
-		"key":       {nil, keys{long: long}},
-	} {
-		a := plugin(t, "moat-cni", n.env(test.env), n.conf(test.conf))
-		require.Equal(t, 1, a.status, name)
-		require.Less(t, len(a.stdout), 10_000, name)
-	}
-	require.Zero(t, n.service.count())
-}
-
 func TestDelToleratesAWrongConfiguration(t *testing.T) {
 	n := newNode(t)
 	a := plugin(t, "moat-cni", n.env(vars{"CNI_COMMAND": "DEL", "CNI_ARGS": "K8S_POD_NAMESPACE=No_Name"}), n.conf(keys{"tennant": "x"}))

@@ -59,43 +59,13 @@ type rawConfig struct {
 
 	LinkFirst bool `json:"linkFirst"`
 
-	IPAM          rawIPAM  `json:"ipam"`
+	IPAM struct {
+		Type string `json:"type"`
+	} `json:"ipam"`
 	RuntimeConfig requests `json:"runtimeConfig"`
 	Args          struct {
 		CNI requests `json:"cni"`
 	} `json:"args"`
-}
-
-// rawIPAM is the section of another IPAM plugin, whose keys are its own.
-type rawIPAM struct {
-	Type string
-	keys []string
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (r *rawIPAM) UnmarshalJSON(b []byte) error {
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(b, &keys); err != nil {
-		return err
-	}
-	r.keys = sorted(keys)
-	if keys["type"] == nil {
-		return nil
-	}
-	return json.Unmarshal(keys["type"], &r.Type)
-}
-
-// valid refuses a section that would be read by nobody.
-func (r rawIPAM) valid() error {
-	switch {
-	case strings.ContainsAny(r.Type, "/\x00"):
-		return wrong("ipam.type", r.Type, "the name of a plugin in CNI_PATH, without a path")
-	case r.Type == "" && len(r.keys) > 0:
-		return wrong("ipam.type", r.Type, "the name of a plugin, or the section ipam is left out: Moat makes the addresses then")
-	case r.Type == ownIPAM && len(r.keys) > 1:
-		return wrong("ipam.type", r.Type, "another plugin where the section has further keys: a tenant's subnets are said in the daemon's configuration (tenants, pools)")
-	}
-	return nil
 }
 
 type rawRoute struct {
@@ -143,7 +113,7 @@ func knownInside(keys map[string]json.RawMessage) error {
 		d := json.NewDecoder(bytes.NewReader(value))
 		d.DisallowUnknownFields()
 		if err := d.Decode(into); err != nil {
-			return &cniconf.Error{Code: cniconf.CodeUnsupported, Msg: fmt.Sprintf("network configuration: %s: %.*s", key, longestQuote, err.Error()),
+			return &cniconf.Error{Code: cniconf.CodeUnsupported, Msg: fmt.Sprintf("network configuration: %s: %v", key, err),
 				Details: "correct the network configuration"}
 		}
 	}
@@ -176,9 +146,8 @@ func (r rawConfig) valid() (Config, error) {
 		return c, wrong("logLevel", r.LogLevel, "debug, info, warn or error")
 	case r.ResolvConf != "" && r.ResolvConf[0] != '/':
 		return c, wrong("resolvConf", r.ResolvConf, "an absolute path")
-	}
-	if err := r.IPAM.valid(); err != nil {
-		return c, err
+	case strings.ContainsAny(r.IPAM.Type, "/\x00"):
+		return c, wrong("ipam.type", r.IPAM.Type, "the name of a plugin in CNI_PATH, without a path")
 	}
 	for _, route := range r.Routes {
 		dst, err := netip.ParsePrefix(route.Dst)
@@ -210,7 +179,7 @@ func unsupported(key string, value json.RawMessage) error {
 }
 
 func wrong(key, value, want string) error {
-	return &cniconf.Error{Code: cniconf.CodeConfig, Msg: fmt.Sprintf("network configuration: %s %.*q", key, longestQuote, value),
+	return &cniconf.Error{Code: cniconf.CodeConfig, Msg: fmt.Sprintf("network configuration: %s %q", key, value),
 		Details: key + " must be " + want}
 }
 

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/containernetworking/cni/pkg/types"
 )
@@ -30,12 +29,6 @@ func validAttachments(b []byte) (valid []types.GCAttachment, listed bool, err er
 	}
 	if raw.Valid == nil {
 		return nil, false, nil
-	}
-	for i, v := range *raw.Valid {
-		if v.ContainerID == "" || v.IfName == "" {
-			return nil, false, wrong(fmt.Sprintf("%s[%d]", keyValid, i), fmt.Sprintf("%s/%s", v.ContainerID, v.IfName),
-				"an object with containerID and ifname; nothing was removed")
-		}
 	}
 	return *raw.Valid, true, nil
 }

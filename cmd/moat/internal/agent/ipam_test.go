@@ -109,7 +109,6 @@ func TestIPAMRefuses(t *testing.T) {
 		"no name of a pool":   {section: keys{"ranges": small["ranges"], "pool": "a/b"}, code: 7, says: []string{`ipam.pool "a/b"`}},
 		"no file":             {section: keys{"ranges": small["ranges"], "resolvConf": "/nowhere"}, code: 7, says: []string{"ipam.resolvConf", "/nowhere"}},
 		"no address asked":    {section: small, beside: keys{"runtimeConfig": keys{"ips": []string{"ten"}}}, code: 7, says: []string{"ten"}},
-		"null as route":       {section: keys{"ranges": small["ranges"], "routes": []any{nil}}, code: 7, says: []string{"ipam.routes[0]"}},
 		"two of one set":      {section: ranges("10.7.0.0/24"), beside: keys{"runtimeConfig": keys{"ips": []string{"10.7.0.3", "10.7.0.4"}}}, code: 7, says: []string{"runtimeConfig.ips", "10.7.0.4 was not given: the pod holds [10.7.0.3/24]"}},
 		"asked outside":       {section: small, beside: keys{"runtimeConfig": keys{"ips": []string{"10.9.0.1/24"}}}, code: 7, says: []string{"10.9.0.1", "pool lab"}},
 		"asked and held":      {section: small, env: vars{"CNI_ARGS": "IgnoreUnknown=1;IP=10.7.0.2"}, code: 103, says: []string{"10.7.0.2 is held by lab/holder/eth0 on node node-1"}},

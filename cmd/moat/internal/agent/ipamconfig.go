@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -76,9 +75,6 @@ func parseIPAM(b []byte, args string) (ipamCall, error) {
 		return ipamCall{}, err
 	}
 	c := ipamCall{version: raw.CNIVersion, pool: orElse(conf.Pool, raw.Name), routes: conf.Routes}
-	if at := slices.Index(conf.Routes, nil); at >= 0 {
-		return c, wrong(fmt.Sprintf("ipam.routes[%d]", at), "null", `an object such as {"dst": "10.0.0.0/8"}`)
-	}
 	if c.args, err = readArgs(args); err != nil {
 		return c, err
 	}
@@ -118,7 +114,7 @@ func strictIPAM(b []byte) (ipamConfig, error) {
 		if strings.Contains(err.Error(), "unknown field") {
 			code = cniconf.CodeUnsupported
 		}
-		return c, &cniconf.Error{Code: code, Msg: fmt.Sprintf("network configuration: ipam: %.*s", longestQuote, err.Error()), Details: `correct the section "ipam"`}
+		return c, &cniconf.Error{Code: code, Msg: fmt.Sprintf("network configuration: ipam: %v", err), Details: `correct the section "ipam"`}
 	}
 	return c, nil
 }

@@ -226,9 +226,9 @@ func TestKilledWhileOtherIPAMWorks(t *testing.T) {
 			}
 			c.Stdin = strings.NewReader(string(n.otherConf(nil)))
 			require.NoError(t, c.Start())
-			require.Eventually(t, func() bool { return len(o.calls(t)) == 1 }, 20*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return len(o.calls(t)) == 1 }, 5*time.Second, time.Millisecond)
 			kill(t, n, c)
-			require.Eventually(t, func() bool { return len(o.calls(t)) == 2 }, 20*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return len(o.calls(t)) == 2 }, 5*time.Second, time.Millisecond)
 			n.stop()
 			require.Equal(t, []string{"ADD c1", "DEL c1"}, o.calls(t))
 			n.nothingLeft(t)
@@ -249,7 +249,7 @@ func TestNextDaemonUndoesWhatWasBegun(t *testing.T) {
 	living := delegations.Record{Attachment: at, Env: env, Added: true, Steps: []delegations.Step{step}}
 	require.NoError(t, n.records.Put(living))
 	n.start(t)
-	require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, 5*time.Second, time.Millisecond)
 	n.stop()
 	require.Equal(t, []string{"DEL c1"}, o.calls(t))
 	all, err := n.records.All()

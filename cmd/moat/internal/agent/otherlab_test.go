@@ -45,11 +45,7 @@ func (o other) calls(t *testing.T) []string {
 		return nil
 	}
 	require.NoError(t, err)
-	text := strings.TrimSpace(string(b))
-	if text == "" {
-		return nil // it is about to write
-	}
-	return strings.Split(text, "\n")
+	return strings.Split(strings.TrimSpace(string(b)), "\n")
 }
 
 func (o other) env(n *node, changes vars) vars {

@@ -64,7 +64,7 @@ func (c *call) tenantOf(conf Config, args map[string]string) (sdn.TenantID, erro
 		return c.agent.tenant, nil
 	case !isLabel(namespace):
 		return "", &cniconf.Error{Code: cniconf.CodeEnvironment,
-			Msg:     fmt.Sprintf("%s: K8S_POD_NAMESPACE %.*q is no name of a namespace", c.request.Env.Subject(), longestQuote, namespace),
+			Msg:     fmt.Sprintf("%s: K8S_POD_NAMESPACE %q is no name of a namespace", c.request.Env.Subject(), namespace),
 			Details: "CNI_ARGS must hold " + labelForm}
 	}
 	return sdn.TenantID(namespace), nil
@@ -76,7 +76,7 @@ func readArgs(s string) (map[string]string, error) {
 	args := cniconf.Args(s)
 	for pair := range strings.SplitSeq(s, ";") {
 		if pair != "" && !strings.Contains(pair, "=") {
-			return nil, argsError(fmt.Sprintf("invalid pair %.*q", longestQuote, pair))
+			return nil, argsError(fmt.Sprintf("invalid pair %q", pair))
 		}
 	}
 	ignore := args["IgnoreUnknown"]
@@ -85,7 +85,7 @@ func readArgs(s string) (map[string]string, error) {
 	}
 	for key := range args {
 		if !slices.Contains([]string{"IgnoreUnknown", "IP", "GATEWAY", "MAC"}, key) && !strings.HasPrefix(key, "K8S_") {
-			return nil, argsError(fmt.Sprintf("unknown key %.*q", longestQuote, key))
+			return nil, argsError(fmt.Sprintf("unknown key %q", key))
 		}
 	}
 	return args, nil

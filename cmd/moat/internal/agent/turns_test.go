@@ -56,6 +56,6 @@ func TestAddWaitsForTheUndoingOfAnEarlierOne(t *testing.T) {
 func TestLostResultIsUndoneOnceItsConnectionEnds(t *testing.T) {
 	n := newNode(t)
 	require.NoError(t, hanging(t, n).Close())
-	require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, 5*time.Second, time.Millisecond)
 	require.Zero(t, n.service.count())
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ import (
 
 // restoredWithin is the promise for what a foreign hand deletes, and some time for
 // a busy machine.
-const restoredWithin = 60 * time.Second
+const restoredWithin = 2 * time.Minute
 
 // meddled is a node in which a foreign hand deletes things.
 type meddled struct {
@@ -119,7 +120,14 @@ func (m *meddled) restored(t *testing.T, before []string) {
 		return len(diff) == 0
 	}, restoredWithin, 20*time.Millisecond, "%s", lazily(func() string { return strings.Join(diff, "\n") }))
 	t.Logf("restored after %s", time.Since(start).Round(time.Millisecond))
-	require.NoError(t, m.whole())
+	m.becomesWhole(t)
+}
+
+func (m *meddled) becomesWhole(t *testing.T) {
+	t.Helper()
+	var err error
+	require.Eventually(t, func() bool { err = m.whole(); return err == nil }, restoredWithin, 50*time.Millisecond,
+		"%s", lazily(func() string { return fmt.Sprint(err) }))
 }
 
 // lazily is text that is made when it is printed.
@@ -199,8 +207,7 @@ func TestWhatAClientDeletesIsRestored(t *testing.T) {
 			}
 			start := time.Now()
 			require.Eventually(t, func() bool { return m.said() > said }, restoredWithin, 10*time.Millisecond, "it is gone, and somebody saw it")
-			var err error
-			require.Eventually(t, func() bool { err = m.whole(); return err == nil }, restoredWithin, 50*time.Millisecond, "%s", lazily(func() string { return err.Error() }))
+			m.becomesWhole(t)
 			t.Logf("restored after %s", time.Since(start).Round(time.Millisecond))
 			require.Error(t, lab.Ping(blue.Namespace, m.one.Address, unanswered), "tenants are apart again")
 		})

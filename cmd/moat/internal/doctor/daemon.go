@@ -78,7 +78,7 @@ func (x *examination) login(ctx context.Context) error {
 		return fmt.Errorf("read the password of admin: %w", err)
 	}
 	api, err := client.New(client.Options{Endpoints: []string{"http://" + c.Listen + "/midonet-api"}, User: "admin",
-		Password: strings.TrimSpace(string(password)), Timeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler)})
+		Password: strings.TrimSpace(string(password)), Timeout: 10 * time.Second, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ type Report struct {
 }
 
 // patience bounds one check.
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 // examination is one run of all checks.
 type examination struct {

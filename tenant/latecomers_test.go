@@ -49,7 +49,7 @@ func TestPortThatComesAfterItsAttachmentWasUndoneIsRemoved(t *testing.T) {
 	require.Empty(t, m.doubts.list())
 
 	api.frozen = true
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, err = m.Attach(ctx, request(t, "blue", "c1"))
 	require.Equal(t, CodeTryAgain, code(t, err))

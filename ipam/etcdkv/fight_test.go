@@ -168,7 +168,8 @@ type process struct {
 	read  chan bool // true: it finished
 }
 
-// start starts a worker, and kills it after a while unless that is 0.
+// start starts a worker, and kills it a while after its first report unless that
+// is 0: on a busy machine a worker may take longer to start than it is to live.
 func (f *fight) start(name string, life time.Duration) *process {
 	p := &process{fight: f, node: name + "." + strconv.Itoa(f.count()), cmd: exec.Command(os.Args[0]), read: make(chan bool, 1)}
 	f.mu.Lock()
@@ -185,17 +186,21 @@ func (f *fight) start(name string, life time.Duration) *process {
 		p.read <- true
 		return p
 	}
-	if life > 0 {
-		time.AfterFunc(life, func() { _ = p.cmd.Process.Kill() })
+	begun := func() {
+		if life > 0 {
+			time.AfterFunc(life, func() { _ = p.cmd.Process.Kill() })
+		}
 	}
-	go func() { p.read <- f.read(out) }()
+	go func() { p.read <- f.read(out, sync.OnceFunc(begun)) }()
 	return p
 }
 
-// read takes in a worker's report, whose last line may be cut off.
-func (f *fight) read(out io.Reader) (finished bool) {
+// read takes in a worker's report, whose last line may be cut off; begun is called
+// with every line.
+func (f *fight) read(out io.Reader, begun func()) (finished bool) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
+		begun()
 		var o op
 		if json.Unmarshal(lines.Bytes(), &o) != nil {
 			continue

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/moatnet/moat/internal/storedtest"
 	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/sdn/storedtest"
 )
 
 func TestTheFormOfATombstoneIsThatOfItsVersion(t *testing.T) {

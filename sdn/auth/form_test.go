@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/moatnet/moat/internal/storedtest"
+	"github.com/moatnet/moat/sdn/storedtest"
 )
 
 // The users file has one form since there is one; people write it by hand, too.

@@ -5,8 +5,8 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/moatnet/moat/internal/storedtest"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/storedtest"
 )
 
 // filled are bodies of all kinds in which every field says something.

@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"sdn/dhcp":                {"sdn"},
 	"sdn/dataplane/...":       {"sdn", "sdn/plan", "sdn/dhcp", "sdn/nft", "sdn/nftnl", "sdn/dataplane/...", "sdn/effect"},
 	"ipam/...":                {"ipam/..."},
-	"internal/storedtest":     {},
+	"sdn/storedtest":          {},
 	"netns":                   {"sdn/effect"},
 	"tenant":                  {"sdn", "ipam", "sdn/effect", "ipam/queue"},
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
-	"github.com/moatnet/moat/internal/storedtest"
+	"github.com/moatnet/moat/sdn/storedtest"
 )
 
 // A plugin and a daemon of one version understand each other, whichever builds they

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/moatnet/moat/internal/storedtest"
+	"github.com/moatnet/moat/sdn/storedtest"
 )
 
 func TestTheFormOfARecordOfNetworksIsThatOfItsVersion(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/testutils"
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/moatnet/moat/netns"
 )
@@ -31,12 +32,19 @@ func newSpace(t testing.TB) *space {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, n.Close())
-		require.NoError(t, testutils.UnmountNS(n))
+		unpin(t, n.Path())
 	})
 	f, err := os.Open(n.Path())
 	require.NoError(t, err)
 	t.Cleanup(func() { f.Close() })
 	return &space{NetNS: n, file: f}
+}
+
+// unpin takes a namespace's name away also while somebody has it open.
+func unpin(t testing.TB, path string) {
+	t.Helper()
+	require.NoError(t, unix.Unmount(path, unix.MNT_DETACH))
+	require.NoError(t, os.Remove(path))
 }
 
 // do runs f inside the namespace.

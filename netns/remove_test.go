@@ -64,7 +64,7 @@ func TestRemoveAfterThePodsNamespaceIsGone(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, v.PodNS.Close())
 	require.NoError(t, pod.Close())
-	require.NoError(t, testutils.UnmountNS(pod))
+	unpin(t, pod.Path())
 	require.NoError(t, netns.Remove(t.Context(), v.HostNS, v.HostName, v.HostAlias))
 	require.Equal(t, []string{bridgeName}, host.links(t))
 }

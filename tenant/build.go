@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"errors"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,12 +33,18 @@ func (m *Manager) build(ctx context.Context, l layout) error {
 	for _, r := range l.ProviderRoutes {
 		waves[3] = append(waves[3], step(m.keep.route, r))
 	}
-	for _, w := range waves {
-		if err := together(ctx, w, func(ctx context.Context, f func(context.Context) error) error { return f(ctx) }); err != nil {
-			return err
+	var other error // what somebody made otherwise is no reason to leave out the rest, filters above all
+	for i, w := range waves {
+		if other != nil && i == len(waves)-1 {
+			break
 		}
+		err := together(ctx, w, func(ctx context.Context, f func(context.Context) error) error { return f(ctx) })
+		if d := (*differs)(nil); err != nil && !errors.As(err, &d) {
+			return errors.Join(other, err)
+		}
+		other = errors.Join(other, err)
 	}
-	return nil
+	return other
 }
 
 // retire deletes rules and routes of an earlier wording.
@@ -79,9 +86,9 @@ func (m *Manager) portOf(what string, p sdn.Port) func(context.Context) error {
 	return func(ctx context.Context) error { return m.keep.port(ctx, what, p) }
 }
 
-// together does f for all at once and returns the first error.
+// together does f for all at once, each to its end, and returns the first error.
 func together[T any](ctx context.Context, all []T, f func(context.Context, T) error) error {
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	for _, v := range all {
 		g.Go(func() error { return f(ctx, v) })
 	}

@@ -67,19 +67,23 @@ func (m *mender) run(ctx context.Context) {
 	if m.opt.Source != nil {
 		following.Go(func() { m.follow(ctx, wake) })
 	}
-	timer := time.NewTimer(0)
+	timer, next := time.NewTimer(0), time.Now()
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-wake:
-			timer.Reset(mendDelay)
+		case <-wake: // who deletes all the time holds nothing up
+			if at := time.Now().Add(mendDelay); at.Before(next) {
+				next = at
+				timer.Reset(mendDelay)
+			}
 		case <-timer.C:
 			again, err := m.sweep(ctx, time.Now())
 			if err != nil && ctx.Err() == nil {
 				m.log.Warn("keep tenants' networks whole", "error", err)
 			}
+			next = time.Now().Add(again)
 			timer.Reset(again)
 		}
 	}
@@ -147,9 +151,6 @@ func (m *mender) sweep(ctx context.Context, now time.Time) (again time.Duration,
 			w.tries, w.last = w.tries+1, now
 			errs = append(errs, m.mend(ctx, b, w))
 			again = min(again, w.due().Sub(now))
-		}
-		if key == "" {
-			break
 		}
 	}
 	return again, errors.Join(errs...)

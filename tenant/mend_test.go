@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/ipam"
@@ -271,6 +272,68 @@ func TestDeletionsAreHeardOf(t *testing.T) {
 		require.NoError(t, d.topo.DeleteChain(t.Context(), c.ID))
 		return len(wake) > 0
 	}, time.Minute, 10*time.Millisecond)
+}
+
+// Somebody who deletes what is his own all the time holds up no mending.
+func TestOthersDeletionsHoldNothingUp(t *testing.T) {
+	d := newDamaged(t, true)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); d.mender.run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	require.NoError(t, d.topo.DeleteRule(t.Context(), d.red.InRules[3].ID))
+	require.Eventually(t, func() bool {
+		c, err := d.topo.CreateChain(t.Context(), sdn.Chain{Name: "own", TenantID: "blue"})
+		require.NoError(t, err)
+		require.NoError(t, d.topo.DeleteChain(t.Context(), c.ID))
+		_, err = d.topo.Rule(t.Context(), d.red.InRules[3].ID)
+		return err == nil
+	}, time.Minute, 50*time.Millisecond)
+
+}
+
+// What somebody made otherwise stays, and keeps no filter from being made again.
+func TestWhatDiffersHoldsNoFilterUp(t *testing.T) {
+	for name, change := range map[string]func(context.Context, *damaged) error{
+		"the uplink's interface has another port": func(ctx context.Context, d *damaged) error {
+			up, err := d.topo.Port(ctx, d.base.layout.Uplink.ID)
+			err = errors.Join(err, d.topo.DeletePort(ctx, up.ID))
+			up.ID = sdn.PortID(uuid.NewString())
+			_, failed := d.topo.CreatePort(ctx, up)
+			return errors.Join(err, failed)
+		},
+		"the gateway is linked elsewhere": func(ctx context.Context, d *damaged) error {
+			gateway := d.red.Bridges[0].Gateway.ID
+			err := d.topo.Unlink(ctx, gateway)
+			b, failed := d.topo.CreateBridge(ctx, sdn.Bridge{Name: "own", TenantID: "red", AdminStateUp: true})
+			err = errors.Join(err, failed)
+			p, failed := d.topo.CreatePort(ctx, sdn.Port{Kind: sdn.BridgePort, Device: sdn.DeviceID(b.ID), AdminStateUp: true})
+			return errors.Join(err, failed, d.topo.Link(ctx, gateway, p.ID))
+		},
+		"the bridge is called another tenant's": func(ctx context.Context, d *damaged) error {
+			b := d.red.Bridges[0].Bridge
+			b.TenantID = "blue"
+			return d.topo.UpdateBridge(ctx, b)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDamaged(t, true)
+			require.NoError(t, change(t.Context(), d))
+			for _, r := range slices.Concat(d.red.InRules, d.red.OutRules) {
+				require.NoError(t, d.topo.DeleteRule(t.Context(), r.ID))
+			}
+			now := time.Now()
+			for end := now.Add(100 * time.Second); now.Before(end); {
+				again, _ := d.mender.sweep(t.Context(), now) // it says what differs
+				require.Positive(t, again)
+				now = now.Add(again)
+			}
+			for _, r := range slices.Concat(d.red.InRules, d.red.OutRules) {
+				_, err := d.topo.Rule(t.Context(), r.ID)
+				require.NoError(t, err, "%s rule", r.Type)
+			}
+		})
+	}
 }
 
 func TestPodsComeAndGoWithoutALook(t *testing.T) {

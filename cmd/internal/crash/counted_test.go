@@ -20,7 +20,7 @@ import (
 // that passes by the seam shows, and so does a step that is none.
 func TestSystemCallsAreTheSeams(t *testing.T) {
 	h := newHost(t)
-	h.add(h.pod("red", "first"))
+	h.gate.record(func() { h.add(h.pod("red", "first")) }) // and all that follows it
 	p := h.pod("red", "second")
 	empty := h.look()
 	for _, operation := range []struct {

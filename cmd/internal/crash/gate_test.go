@@ -90,12 +90,13 @@ func (g *gate) arm(n int) {
 }
 
 // record lets everything pass, and returns the steps that began while op ran and
-// after it, until there was none for a while: an engine works after the answer, too.
+// after it, until there was none for a while and none was under way: an engine works
+// after the answer, too.
 func (g *gate) record(op func()) (steps []string) {
 	g.arm(math.MaxInt)
 	defer g.disarm()
 	op()
-	for passed := -1; passed != g.passed(); time.Sleep(still) {
+	for passed := -1; passed != g.passed() || g.underWay(); time.Sleep(still) {
 		passed = g.passed()
 	}
 	g.mu.Lock()
@@ -108,13 +109,29 @@ func (g *gate) record(op func()) (steps []string) {
 	return steps
 }
 
-// still is how long nothing passes when all is done.
-const still = time.Second
+// still is how long nothing passes when all is done: longer than the second after
+// which the daemon confirms attachments, also on a busy machine.
+const still = 3 * time.Second
 
 func (g *gate) passed() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.seen)
+}
+
+// underWay says whether a step has begun that has not ended.
+func (g *gate) underWay() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := 0
+	for _, point := range g.seen {
+		if strings.HasPrefix(point, "before ") {
+			n++
+		} else {
+			n--
+		}
+	}
+	return n > 0
 }
 
 // disarm lets everything pass.

@@ -14,9 +14,11 @@ import (
 
 const (
 	// soon is how long what a call has begun may take to be finished behind it.
-	soon = 10 * time.Second
+	soon = 30 * time.Second
 	// sweep is the promise for what nobody asks for again.
 	sweep = 30 * time.Second
+	// answered is how long a probe that must pass may take.
+	answered = 10 * time.Second
 )
 
 // everyVar makes the tests kill at every point, as `make test-crash` does; else
@@ -75,7 +77,7 @@ func TestKilledInAddThenAdd(t *testing.T) {
 		point := h.killedAt(n, func() error { return h.runtime().Add(t.Context(), p) })
 		h.add(p)
 		require.NoError(t, h.runtime().Check(t.Context(), p), point)
-		require.NoError(t, lab.Ping(p.Namespace, first.Address, time.Second), point)
+		require.NoError(t, lab.Ping(p.Namespace, first.Address, answered), point)
 		h.del(p)
 		h.comesBackTo(before, soon, "ADD killed "+point+", then ADD and DEL")
 		return point
@@ -174,7 +176,7 @@ func TestKilledInBridgeGrowthThenAdd(t *testing.T) {
 		p := h.pod("red", "more")
 		point := h.killedAt(n, func() error { return h.runtime().Add(t.Context(), p) })
 		h.add(p)
-		require.NoError(t, lab.Ping(p.Namespace, full[0].Address, time.Second), point)
+		require.NoError(t, lab.Ping(p.Namespace, full[0].Address, answered), point)
 		for _, p := range append(full, p) {
 			h.del(p)
 		}

@@ -83,6 +83,6 @@ func TestRestoredOnAnEmptyMachineUnderRunningPods(t *testing.T) {
 		_, _ = n.daemon.CLI(t.Context(), "ip", "audit", "--repair") // it may be the daemon that repairs
 		shown, err := n.daemon.CLI(t.Context(), "tenant", "show", "red", "-o", "json")
 		return err == nil && strings.Contains(shown, `"pods": 10`)
-	}, 90*time.Second, 200*time.Millisecond, "pods that ended since the backup are detached")
+	}, 3*time.Minute, 200*time.Millisecond, "pods that ended since the backup are detached")
 	n.reaches(later.Namespace, known.Address)
 }

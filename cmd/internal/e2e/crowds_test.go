@@ -185,7 +185,7 @@ func (c *crowd) eachOnce(kept records, tenants int) {
 			delete(have, "freed") // by ADDs that failed
 			return maps.Equal(have, map[string]int{
 				"tenants": 1, "subnet slots": 1, "transit slots": 1, "addresses": podsEach, "attachments": podsEach})
-		}, time.Minute, 200*time.Millisecond, "records of %s", crowdName(i))
+		}, 3*time.Minute, 200*time.Millisecond, "records of %s", crowdName(i))
 		require.Equal(c.t, podsEach, kept.boundPorts(crowdName(i)), crowdName(i))
 	}
 	holders := map[netip.Addr]string{}

@@ -34,7 +34,7 @@ func (n *node) dhcpDaemon() (socket string) {
 		}
 		_ = logs.Close()
 	})
-	require.Eventually(n.t, func() bool { _, err := os.Stat(socket); return err == nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(n.t, func() bool { _, err := os.Stat(socket); return err == nil }, time.Minute, 10*time.Millisecond)
 	return socket
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
@@ -38,7 +39,7 @@ func TestPodsReachNothingThatTheDaemonListensAt(t *testing.T) {
 			for _, to := range addresses {
 				for _, port := range ports {
 					all.Go(func() error {
-						c, err := lab.Dial(t.Context(), red.Namespace, netip.AddrPortFrom(to, port), answered)
+						c, err := lab.Dial(t.Context(), red.Namespace, netip.AddrPortFrom(to, port), 2*time.Second)
 						if err != nil {
 							return nil
 						}

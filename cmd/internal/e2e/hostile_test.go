@@ -148,7 +148,7 @@ func (h *hostileCaller) unchanged(before []string, position string) {
 		}
 		diff = world.Differences(before, now)
 		return len(diff) == 0
-	}, 30*time.Second, 50*time.Millisecond, "%s", position)
+	}, 2*time.Minute, 50*time.Millisecond, "%s", position)
 	require.Empty(h.t, diff, position)
 }
 

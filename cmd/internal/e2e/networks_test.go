@@ -62,7 +62,7 @@ func TestSeveralNetworksOfAPod(t *testing.T) {
 	}
 	require.Equal(t, asked, s.asked, "DEL asks nobody")
 	require.NoError(t, p.Namespace.Remove())
-	require.Eventually(t, func() bool { return slices.Equal(before, s.interfaces(s.host)) }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return slices.Equal(before, s.interfaces(s.host)) }, time.Minute, 20*time.Millisecond)
 	require.Empty(t, s.held())
 	again := s.add("again", own(address.String()), storage("10.77.0.33"))
 	require.NoError(t, s.rt.Check(t.Context(), again), "both addresses are free")
@@ -146,7 +146,7 @@ func TestAKilledAddOfSeveralNetworksIsUndone(t *testing.T) {
 	p := s.gets("daemon", own(""), backup(), slow)
 	ended := make(chan error, 1)
 	go func() { ended <- s.rt.Add(context.WithoutCancel(t.Context()), p) }()
-	require.Eventually(t, func() bool { return len(s.held()) == 1 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.held()) == 1 }, time.Minute, 10*time.Millisecond)
 	require.NoError(t, s.daemon.Kill())
 	require.Error(t, <-ended)
 	require.NoError(t, s.daemon.Start(t.Context()))
@@ -161,10 +161,10 @@ func TestAKilledAddOfSeveralNetworksIsUndone(t *testing.T) {
 	p = s.gets("plugin", own(""), backup(), slow)
 	call, give := context.WithCancel(t.Context())
 	go func() { ended <- s.rt.Add(call, p) }()
-	require.Eventually(t, func() bool { return len(s.held()) == 1 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.held()) == 1 }, time.Minute, 10*time.Millisecond)
 	give() // the runtime kills moat-cni
 	require.Error(t, <-ended)
-	require.Eventually(t, func() bool { return len(s.recorded()) == 1 }, 20*time.Second, 20*time.Millisecond,
+	require.Eventually(t, func() bool { return len(s.recorded()) == 1 }, time.Minute, 20*time.Millisecond,
 		"nobody sends a DEL; what is recorded of the pod goes last, and that of the first one stays")
 	require.Equal(t, before, s.interfaces(s.host))
 	require.NoError(t, s.rt.Del(t.Context(), first))

@@ -57,7 +57,7 @@ const (
 	udpPort = 8081
 	// answered is how long a probe that must pass may take, unanswered how long
 	// one that must not pass is waited for.
-	answered   = 2 * time.Second
+	answered   = 10 * time.Second
 	unanswered = 300 * time.Millisecond
 )
 

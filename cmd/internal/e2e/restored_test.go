@@ -214,7 +214,7 @@ func TestWhatAClientDeletesIsRestored(t *testing.T) {
 	}
 	log, err := os.ReadFile(m.daemon.LogFile())
 	require.NoError(t, err)
-	require.Contains(t, string(log), `objects="chain red-out, filters of router red router,`)
+	require.Contains(t, string(log), `objects="chain red-out, filters of router red router`)
 }
 
 // said is how often the daemon said that it makes again what was deleted.

@@ -98,7 +98,7 @@ func (d *Daemon) wait(ctx context.Context) error {
 	defer cancel()
 	ready := make(chan error, 1)
 	go func() {
-		out, err := d.CLI(ctx, "status", "--wait", "--timeout", "60s")
+		out, err := d.CLI(ctx, "status", "--wait", "--timeout", "2m")
 		if err != nil {
 			err = fmt.Errorf("%w: %s", err, out)
 		}
@@ -141,7 +141,7 @@ func (d *Daemon) CLI(ctx context.Context, args ...string) (string, error) {
 // also the data races that the process found.
 func (d *Daemon) Kill() error { return d.end(syscall.SIGKILL) }
 
-// Stop ends the process with SIGTERM, and with SIGKILL after 20 seconds.
+// Stop ends the process with SIGTERM, and with SIGKILL after a minute.
 func (d *Daemon) Stop() error { return d.end(syscall.SIGTERM) }
 
 // Pid is the process ID of the running daemon.
@@ -161,11 +161,11 @@ func (d *Daemon) end(sig syscall.Signal) error {
 			return fmt.Errorf("moat ended with %w:\n%s", err, d.tail())
 		}
 		return d.raced()
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		_ = d.cmd.Process.Kill()
 		<-d.exit
 		d.cmd = nil
-		return fmt.Errorf("moat did not end within 20 s of %s", sig)
+		return fmt.Errorf("moat did not end within a minute of %s", sig)
 	}
 }
 
@@ -173,14 +173,14 @@ func (d *Daemon) end(sig syscall.Signal) error {
 // Kill or Wait.
 func (d *Daemon) Running() bool { return d.cmd != nil && d.cmd.Process != nil }
 
-// Wait waits, at most 20 seconds, until the process ends by itself.
+// Wait waits, at most a minute, until the process ends by itself.
 func (d *Daemon) Wait() error {
 	select {
 	case err := <-d.exit:
 		d.cmd = nil
 		return errors.Join(err, d.raced())
-	case <-time.After(20 * time.Second):
-		return errors.New("moat did not end within 20 s")
+	case <-time.After(time.Minute):
+		return errors.New("moat did not end within a minute")
 	}
 }
 

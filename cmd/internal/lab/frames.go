@@ -55,9 +55,16 @@ func (w *Wire) SendInOrder(frames [][]byte) error {
 	sent := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		var one unix.CPUSet
-		one.Set(0)
-		err := unix.SchedSetaffinity(0, &one)
+		var may, one unix.CPUSet
+		err := unix.SchedGetaffinity(0, &may)
+		for cpu := 0; err == nil && one.Count() == 0; cpu++ { // the first that this process may use
+			if may.IsSet(cpu) {
+				one.Set(cpu)
+			}
+		}
+		if err == nil {
+			err = unix.SchedSetaffinity(0, &one)
+		}
 		for i := 0; i < len(frames) && err == nil; i++ {
 			err = w.Send(frames[i])
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,7 +16,7 @@ import (
 type Traffic struct{ Sent, Answered int }
 
 // Beat sends a datagram each 10 ms from inside n to an echo server and counts
-// the answers, until stop is called; stop waits a second for the last ones.
+// the answers, until stop is called; stop waits at most ten seconds for the last ones.
 func Beat(ctx context.Context, n *Namespace, to netip.AddrPort) (stop func() (Traffic, error), err error) {
 	var c net.Conn
 	err = n.Do(func() (err error) {
@@ -26,6 +27,7 @@ func Beat(ctx context.Context, n *Namespace, to netip.AddrPort) (stop func() (Tr
 		return nil, fmt.Errorf("beat to %s: %w", to, err)
 	}
 	var t Traffic
+	var answered atomic.Int64
 	var sendErr error
 	quit := make(chan struct{})
 	var sender, receiver sync.WaitGroup
@@ -53,14 +55,18 @@ func Beat(ctx context.Context, n *Namespace, to netip.AddrPort) (stop func() (Tr
 				}
 				continue
 			}
-			t.Answered++
+			answered.Add(1)
 		}
 	})
 	return func() (Traffic, error) {
 		close(quit)
 		sender.Wait()
-		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+		for end := time.Now().Add(10 * time.Second); answered.Load() < int64(t.Sent) && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		_ = c.SetReadDeadline(time.Now())
 		receiver.Wait()
+		t.Answered = int(answered.Load())
 		return t, errors.Join(sendErr, c.Close())
 	}, nil
 }
@@ -100,7 +106,7 @@ func (l *Lab) EchoUDP(n *Namespace, port uint16) error {
 // Stream keeps one TCP connection of Serve busy, a line each 10 ms, and counts
 // the lines that came back, until stop is called.
 func Stream(ctx context.Context, n *Namespace, to netip.AddrPort) (stop func() (Traffic, error), err error) {
-	c, err := Dial(ctx, n, to, 3*time.Second)
+	c, err := Dial(ctx, n, to, 10*time.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +144,7 @@ func Stream(ctx context.Context, n *Namespace, to netip.AddrPort) (stop func() (
 }
 
 func exchange(c net.Conn, line []byte) error {
-	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		return err
 	}
 	if _, err := c.Write([]byte("beat")); err != nil {

@@ -104,9 +104,17 @@ func newPod(t testing.TB) ns.NetNS {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		pod.Close()
-		require.NoError(t, testutils.UnmountNS(pod))
+		unpin(t, pod.Path())
 	})
 	return pod
+}
+
+// unpin takes a namespace's name away also while somebody has it open, as whoever
+// has not yet read a descriptor from a socket has.
+func unpin(t testing.TB, path string) {
+	t.Helper()
+	require.NoError(t, unix.Unmount(path, unix.MNT_DETACH))
+	require.NoError(t, os.Remove(path))
 }
 
 // openNetns is the descriptor of a new namespace, for the callee to close.

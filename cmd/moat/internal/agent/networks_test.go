@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/netip"
 	"testing"
 
@@ -12,6 +13,8 @@ import (
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/moat/internal/netsource"
+	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/tenant"
 )
 
 func TestASourceThatSaysNothingGood(t *testing.T) {
@@ -218,6 +221,23 @@ func TestARepeatedAddOfSeveralNetworks(t *testing.T) {
 	require.Equal(t, map[string]bool{"old net3": true}, s.made, "what was not in place was undone, and the source asked anew")
 	s.ok(cniconf.Add, nil)
 	require.Equal(t, []string{"DEL old net3", "ADD old net3"}, s.runs, "a network that has no CHECK is made anew")
+	s.ok(cniconf.Del, nil)
+	s.nothingIsLeft()
+}
+
+// A store that does not answer says nothing of a pod's networks: they stay.
+func TestARepeatedAddWhileTheStoreIsSilentUndoesNothing(t *testing.T) {
+	s := newSeveral(t)
+	first := s.ok(cniconf.Add, nil)
+	made := maps.Clone(s.made)
+	s.service.failWith(&tenant.Error{Code: tenant.CodeTryAgain, Msg: "no answer", Err: ipam.ErrUnavailable})
+	reply := s.call(cniconf.Add, nil)
+	require.NotNil(t, reply.Failure)
+	require.Equal(t, cniconf.CodeTryAgain, reply.Failure.Code)
+	require.Equal(t, made, s.made)
+	require.Empty(t, s.service.detaches())
+	s.service.failWith(nil)
+	require.JSONEq(t, string(first), string(s.ok(cniconf.Add, nil)))
 	s.ok(cniconf.Del, nil)
 	s.nothingIsLeft()
 }

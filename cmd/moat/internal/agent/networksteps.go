@@ -7,7 +7,9 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
+	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/moat/internal/netsource"
+	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/tenant"
 )
 
@@ -83,14 +85,15 @@ func (c *call) stepChain(s netsource.Step, args string) (chain, error) {
 }
 
 // resumeNetworks answers for a pod whose networks are recorded: what the first
-// ADD answered, if all of them are in place; else they are undone.
+// ADD answered, if all of them are in place; else they are undone. When it cannot be
+// said now whether they are, neither is done: the pod may be alive.
 func (c *call) resumeNetworks(ctx context.Context, conf Config, rec networkRecord) ([]byte, error) {
 	if rec.Done {
 		result, err := c.inPlace(ctx, conf, rec)
 		if err == nil {
 			return printAs(conf.CNIVersion, result)
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || passing(err) {
 			return nil, err
 		}
 		c.agent.log.Info("a pod's networks are recorded but not in place; they are made anew", "call", c.request.Env.Subject(), "error", err)
@@ -103,12 +106,24 @@ func (c *call) inPlace(ctx context.Context, conf Config, rec networkRecord) (*ty
 	results := make([]*types100.Result, 0, len(rec.Steps))
 	for _, s := range rec.Steps {
 		r, err := c.again(ctx, conf, rec, s)
-		if err != nil {
+		switch {
+		case passing(err):
+			return nil, err
+		case err != nil:
 			return nil, networkFailure(c.request.Env.Subject(), s, err)
 		}
 		results = append(results, r)
 	}
 	return merged(conf, rec.Steps, results)
+}
+
+// passing says whether an error tells nothing of what there is: the store, the SDN, the
+// API server or a plugin has no answer now.
+func passing(err error) bool {
+	var served *tenant.Error
+	var own *cniconf.Error
+	return errors.Is(err, ipam.ErrUnavailable) || errors.As(err, &served) && served.Code == tenant.CodeTryAgain ||
+		errors.As(err, &own) && own.Code == cniconf.CodeTryAgain
 }
 
 // again is the result of one network that is in place. The tenant's own says so

@@ -84,7 +84,9 @@ func (r *Restorer) Sweep(ctx context.Context) error {
 			continue // its network is made again first
 		}
 		if err != nil {
+			mu.Lock()
 			errs = append(errs, fmt.Errorf("list the ports of bridge %s: %w", bridge, err))
+			mu.Unlock()
 			continue
 		}
 		for _, rec := range wanting(recs, ports) {

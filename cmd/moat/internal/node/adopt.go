@@ -177,7 +177,9 @@ func (a *adoption) vacate(ctx context.Context, rec ipam.Record) error {
 		if err != nil {
 			return err
 		}
-		gone, err := a.node().Orphan.Gone(ctx, old)
+		seen := old
+		seen.State = ipam.Added // no daemon runs: nobody is making it
+		gone, err := a.node().Orphan.Gone(ctx, seen)
 		if err != nil || !gone {
 			return errors.Join(err, fmt.Errorf("its address %s is that of %s (pod %s/%s), which may be alive: delete one of the pods", rec.Address, old.Attachment, old.PodNamespace, old.PodName))
 		}

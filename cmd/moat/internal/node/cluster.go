@@ -38,7 +38,7 @@ func (b *base) agentOptions() (agent.Options, *kube.Cluster, error) {
 	if o.Source, err = b.networkSource(); err != nil {
 		return o, nil, err
 	}
-	if o.Delegations, err = delegations.Open(filepath.Join(b.cfg.DataDir, "delegations")); err != nil {
+	if o.Delegations, err = delegations.Open(filepath.Join(b.cfg.DataDir, delegationsFolder)); err != nil {
 		return o, nil, err
 	}
 	c, err := b.cluster()

@@ -19,8 +19,10 @@ import (
 )
 
 const (
-	lockFile         = "lock"
-	tombstonesFolder = "tombstones"
+	lockFile          = "lock"
+	tombstonesFolder  = "tombstones"
+	networksFolder    = "networks"
+	delegationsFolder = "delegations"
 )
 
 // errLocked: another process works in the data directory.

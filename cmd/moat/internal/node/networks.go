@@ -9,7 +9,7 @@ import (
 )
 
 // networksDir is where the networks of pods that have several are recorded.
-func (b *base) networksDir() string { return filepath.Join(b.cfg.DataDir, "networks") }
+func (b *base) networksDir() string { return filepath.Join(b.cfg.DataDir, networksFolder) }
 
 // networkSource is what says which networks pods get; nil: nothing does.
 func (b *base) networkSource() (*agent.NetworkSource, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"log/slog"
 	"maps"
 	"os"
@@ -25,8 +27,12 @@ import (
 // errHalfRestored says that what is in etcd is a part of a backup.
 var errHalfRestored = errors.New("a restore was cut short here: repeat `moat restore FILE`")
 
-// restoreBatch is how many keys one transaction writes: etcd takes 128 operations.
-const restoreBatch = 100
+// What one transaction writes at most: etcd takes 128 operations and 1.5 MiB. A key
+// that is larger by itself is written alone, as it was.
+const (
+	restoreBatch = 100
+	restoreBytes = 512 << 10
+)
 
 // RestoreOptions are what an operator says beside the file.
 type RestoreOptions struct {
@@ -188,6 +194,12 @@ func (r *restore) do(ctx context.Context) error {
 		return err
 	}
 	for _, f := range r.Backup.Files {
+		if kept, err := r.keeps(f); kept || err != nil {
+			if err != nil {
+				return fmt.Errorf("file %s: %w", f.Path, err)
+			}
+			continue
+		}
 		if err := r.place(f); err != nil {
 			return fmt.Errorf("file %s: %w", f.Path, err)
 		}
@@ -211,12 +223,49 @@ func (r *restore) write(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(r.keys)) {
 		ops = append(ops, clientv3.OpDelete(r.c.Etcd.Prefix+name))
 	}
-	for batch := range slices.Chunk(ops, restoreBatch) {
+	for batch := range batches(ops) {
 		if _, err := r.client.Txn(ctx).Then(batch...).Commit(); err != nil {
 			return fmt.Errorf("write the keys below %s: %w", r.c.Etcd.Prefix, err)
 		}
 	}
 	return nil
+}
+
+// keeps says whether a file that is there stays: what this node noted of a pod is
+// newer than the backup. In one that was made during the pod's ADD the note says that
+// nobody has its result, and the daemon would undo what a living pod has.
+func (r *restore) keeps(f backup.File) (bool, error) {
+	if folder, _, _ := strings.Cut(f.Path, "/"); !notesOfPods[folder] {
+		return false, nil
+	}
+	_, err := os.Lstat(filepath.Join(r.c.DataDir, f.Path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return true, err
+}
+
+// notesOfPods are the folders of the data directory with notes of single pods.
+var notesOfPods = map[string]bool{networksFolder: true, delegationsFolder: true}
+
+// batches are ops in their order, as many at once as one transaction takes.
+func batches(ops []clientv3.Op) iter.Seq[[]clientv3.Op] {
+	return func(yield func([]clientv3.Op) bool) {
+		from, size := 0, 0
+		for i, op := range ops {
+			n := len(op.KeyBytes()) + len(op.ValueBytes())
+			if i > from && (i-from == restoreBatch || size+n > restoreBytes) {
+				if !yield(ops[from:i]) {
+					return
+				}
+				from, size = i, 0
+			}
+			size += n
+		}
+		if from < len(ops) {
+			yield(ops[from:])
+		}
+	}
 }
 
 func (r *restore) place(f backup.File) error {

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -103,6 +105,49 @@ func TestForceReplacesKeysAndFilesOfTheBackupAlone(t *testing.T) {
 	require.NoError(t, err)
 	want["key /elsewhere/a"], want["file delegations/later.json"] = "of somebody else", "{}"
 	require.Equal(t, want, m.holds())
+}
+
+// A backup that is made during a pod's ADD has a note that nobody has its result. The
+// pod lives: the note of now must stay, or the daemon detaches it.
+func TestNotesOfPodsAreNotMadeOlder(t *testing.T) {
+	m, _ := furnished(t)
+	notes := []string{"delegations/p.json", "networks/p/record.json"}
+	for _, note := range notes {
+		m.file(note, `{"added":false,"done":false}`)
+	}
+	path := filepath.Join(t.TempDir(), "backup")
+	require.NoError(t, Backup(t.Context(), m.c, m.log, path, io.Discard))
+	for _, note := range notes {
+		m.file(note, `{"added":true,"done":true}`)
+	}
+	_, err := m.restore(path, RestoreOptions{Force: true})
+	require.NoError(t, err)
+	for _, note := range notes {
+		require.Equal(t, `{"added":true,"done":true}`, m.holds()["file "+note], note)
+	}
+}
+
+// Chains of ten thousand rules have a key of 400 KB each that says their order.
+func TestLargeKeysAreRestored(t *testing.T) {
+	_, path := furnished(t)
+	b, err := backup.Read(path)
+	require.NoError(t, err)
+	rules := make([]string, 10_000)
+	for i := range rules {
+		rules[i] = uuid.NewString()
+	}
+	order, err := json.Marshal(map[string]any{"object": rules})
+	require.NoError(t, err)
+	for range 5 {
+		b.Keys = append(b.Keys, backup.Key{Name: "sdn/order/" + uuid.NewString(), Value: order})
+	}
+	text, err := b.Encode()
+	require.NoError(t, err)
+	large := filepath.Join(t.TempDir(), "large")
+	require.NoError(t, os.WriteFile(large, text, 0o600))
+	m := newMachine(t, nil)
+	_, err = m.restore(large, RestoreOptions{})
+	require.NoError(t, err)
 }
 
 // A restore that ends half-way keeps daemons and backups from what is there; once

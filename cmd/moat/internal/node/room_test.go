@@ -1,10 +1,13 @@
 package node
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,13 +35,33 @@ type roomy struct {
 	store  roomyStore
 	pools  roomyPools
 	set    ipam.Set
+	said   *lines // by etcd
+}
+
+// lines is a log that can be read while it is written.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 func newRoomy(t *testing.T) roomy {
 	dir, err := os.MkdirTemp("", "room")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	s, err := embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir, QuotaBytes: roomQuota})
+	said := &lines{}
+	s, err := embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir, QuotaBytes: roomQuota, Log: slog.New(slog.NewTextHandler(said, nil))})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	kv := etcdkv.New(s.Client(), "/moat/")
@@ -48,7 +71,7 @@ func newRoomy(t *testing.T) roomy {
 	p, err := pool.New("r", [][]pool.Range{{{Subnet: netip.MustParsePrefix("10.0.0.0/16")}}})
 	require.NoError(t, err)
 	etcd := &store{client: s.Client(), where: "embedded in " + dir, usage: s.Usage}
-	return roomy{t, s, etcd, roomyStore{l, etcd}, roomyPools{ledger.NewPools(kv, ledger.PoolOptions{}), etcd}, p.Sets[0]}
+	return roomy{t, s, etcd, roomyStore{l, etcd}, roomyPools{ledger.NewPools(kv, ledger.PoolOptions{}), etcd}, p.Sets[0], said}
 }
 
 func (r roomy) hold(container string) (ipam.Holding, error) {
@@ -66,14 +89,19 @@ func (r roomy) lease(container string) (ipam.Record, error) {
 		Tenant:     "blue", Generation: "g", Subnet: t.Subnets[0].Prefix})
 }
 
-// fill puts somebody else's keys until etcd refuses.
+// fill puts somebody else's keys until etcd says that it is full: a refusal before
+// that is not the last one, for it may find room by defragmenting.
 func (r roomy) fill() {
 	r.Helper()
 	c, err := r.server.NewClient()
 	require.NoError(r, err)
 	r.Cleanup(func() { require.NoError(r, c.Close()) })
-	for i := 0; err == nil && i < 10_000; i++ {
-		_, err = c.Put(r.Context(), fmt.Sprint("foreign/", i), strings.Repeat("x", 16<<10))
+	for i, end := 0, time.Now().Add(time.Minute); !strings.Contains(r.said.String(), "is full"); i++ {
+		require.True(r, time.Now().Before(end), "etcd does not say that it is full:\n%s", r.said)
+		if _, err = c.Put(r.Context(), fmt.Sprint("foreign/", i), strings.Repeat("x", 16<<10)); err != nil {
+			require.ErrorContains(r, err, "space exceeded")
+			time.Sleep(roomOften)
+		}
 	}
 	require.ErrorContains(r, err, "space exceeded")
 }

@@ -3,7 +3,9 @@ package tenant
 import (
 	"net/netip"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/sdn"
@@ -68,4 +70,34 @@ func TestAnUplinkWithoutAHostBecomesTheFirstOnes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, w.host, port.Host)
 	require.Equal(t, sdn.InterfaceName(made.Uplink), port.Interface)
+}
+
+// An uplink that somebody deletes is made again by the host that had it, not by the
+// one that sees it first.
+func TestTheUplinkStaysWhereItWas(t *testing.T) {
+	d := newDamaged(t, true)
+	host := sdn.HostID(uuid.NewString())
+	d.topo.SetAlive(host, true)
+	_, err := d.topo.CreateHost(t.Context(), sdn.Host{ID: host, Name: "node2"})
+	require.NoError(t, err)
+	second := d.manager(t, func(o *Options) { o.Source, o.Node, o.Host = d.topo, "node2", host })
+	_, err = second.EnsureProvider(t.Context())
+	require.NoError(t, err)
+
+	uplink, mender := d.base.layout.Uplink.ID, newMender(second)
+	require.NoError(t, d.topo.DeletePort(t.Context(), uplink))
+	now := time.Now()
+	for end := now.Add(25 * time.Second); now.Before(end); {
+		again, err := mender.sweep(t.Context(), now)
+		require.NoError(t, err)
+		now = now.Add(again)
+	}
+	_, err = second.EnsureProvider(t.Context())
+	require.ErrorIs(t, err, sdn.ErrNotFound)
+	d.swept(t, 25*time.Second)
+	port, err := d.topo.Port(t.Context(), uplink)
+	require.NoError(t, err)
+	require.Equal(t, d.host, port.Host)
+	_, err = second.EnsureProvider(t.Context())
+	require.NoError(t, err)
 }

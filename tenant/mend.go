@@ -45,6 +45,8 @@ type Source interface {
 type mender struct {
 	*Manager
 	wounds map[string]*wound // by tenant and generation; "": the provider's network
+	// noLocal says that the SDN takes no Local routes, as MidoNet 1.9 does.
+	noLocal bool
 }
 
 // wound is what is wrong with one network.
@@ -218,18 +220,21 @@ func (m *mender) find(ctx context.Context, b *base) (map[string]*wound, error) {
 		ready[key] = readyOf(rec, n, b.around.layout(n, rec))
 	}
 	err = m.picture(ctx, b, ready, func(p picture) {
-		if m.opt.Host != "" {
-			note(found, "", &wound{lacks: b.layout.lacks(p, m.opt.Host), local: unanswered(p, b.names, b.layout.Uplink)})
+		if m.opt.Host != "" && !b.elsewhere {
+			m.note(found, "", &wound{lacks: b.layout.lacks(p, m.opt.Host), local: unanswered(p, b.names, b.layout.Uplink)})
 		}
 		provider := idsOf(p.RoutesOf(b.layout.Router.ID))
 		for key, r := range ready {
-			note(found, key, &wound{rec: r.rec, lacks: r.lacks(p, provider), local: unanswered(p, r.names, r.ports()...)})
+			m.note(found, key, &wound{rec: r.rec, lacks: r.lacks(p, provider), local: unanswered(p, r.names, r.ports()...)})
 		}
 	})
 	return found, err
 }
 
-func note(found map[string]*wound, key string, w *wound) {
+func (m *mender) note(found map[string]*wound, key string, w *wound) {
+	if m.noLocal {
+		w.local = nil
+	}
 	for _, r := range w.local {
 		w.lacks = append(w.lacks, fmt.Sprintf("local route to %s", r.Dst))
 	}
@@ -246,7 +251,7 @@ func (m *mender) mend(ctx context.Context, b *base, w *wound) (err error) {
 		m.log.Warn("objects of the provider's network were deleted; they are made again", "objects", strings.Join(w.lacks, ", "), "times", w.tries)
 		_, err := m.ensureBase(ctx, true)
 		if err == nil {
-			err = together(ctx, w.local, m.keep.route)
+			err = m.answer(ctx, w.local)
 		}
 		return op("make the provider's network again", err)
 	}
@@ -284,7 +289,18 @@ func (m *mender) finishTenant(ctx context.Context, b *base, rec ipam.Tenant, w *
 	}
 	_, err := m.complete(ctx, b, rec, true)
 	if err == nil {
-		err = together(ctx, w.local, m.keep.route)
+		err = m.answer(ctx, w.local)
 	}
 	return op(fmt.Sprintf("%s %q", what, rec.Name), err)
+}
+
+// answer makes Local routes again, where the SDN lets it.
+func (m *mender) answer(ctx context.Context, local []sdn.Route) error {
+	err := together(ctx, local, m.keep.route)
+	if !errors.Is(err, sdn.ErrInvalid) {
+		return err
+	}
+	m.noLocal = true
+	m.log.Warn("the SDN takes no Local routes; a router's port that lacks its own has to be made anew", "error", err)
+	return nil
 }

@@ -139,6 +139,31 @@ func deleteLocal(of func(*damaged) sdn.Port) func(context.Context, *damaged) err
 	}
 }
 
+// noLocal is an API that takes no Local routes.
+type noLocal struct{ sdn.API }
+
+func (n noLocal) CreateRoute(ctx context.Context, r sdn.Route) (sdn.Route, error) {
+	if r.Type == sdn.RouteLocal {
+		return sdn.Route{}, sdn.ErrInvalid
+	}
+	return n.API.CreateRoute(ctx, r)
+}
+
+func TestLocalRoutesThatTheSDNRefusesAreTriedOnce(t *testing.T) {
+	d := newDamaged(t, false)
+	d.m.opt.API = noLocal{d.topo}
+	d.m.keep.api = d.m.opt.API
+	require.NoError(t, deleteLocal(func(d *damaged) sdn.Port { return d.red.Near })(t.Context(), d))
+	d.swept(t, 25*time.Second)
+	rec, err := d.m.opt.Store.Tenant(t.Context(), "red")
+	require.NoError(t, err)
+	d.swept(t, 100*time.Second)
+	now, err := d.m.opt.Store.Tenant(t.Context(), "red")
+	require.NoError(t, err)
+	require.Equal(t, rec.Revision, now.Revision, "what cannot be mended is left alone")
+	require.Equal(t, 1, strings.Count(d.log.String(), "takes no Local routes"))
+}
+
 func removeFilters(ctx context.Context, d *damaged) error {
 	r := d.red.Router
 	r.InboundFilter, r.OutboundFilter = "", ""

@@ -18,6 +18,8 @@ type base struct {
 	names  names // the provider's
 	around surroundings
 	layout providerLayout
+	// elsewhere says that another host had the uplink: it alone makes it again.
+	elsewhere bool
 }
 
 // providerTenant owns the provider router, as MidoNet 1.9 wants every router to
@@ -123,7 +125,7 @@ func (m *Manager) ensureBase(ctx context.Context, rebuild bool) (made *base, err
 	if m.opt.Host == "" {
 		err = m.adoptProvider(ctx, b)
 	} else {
-		err = m.buildProvider(ctx, b.layout)
+		b.elsewhere, err = m.buildProvider(ctx, b.layout)
 	}
 	if err == nil && rebuild {
 		err = m.admitPools(ctx, b)
@@ -173,19 +175,24 @@ func (m *Manager) adoptProvider(ctx context.Context, b *base) error {
 	return together(ctx, l.Routes, m.keep.route)
 }
 
-func (m *Manager) buildProvider(ctx context.Context, l providerLayout) error {
+// buildProvider says whether another host has the uplink.
+func (m *Manager) buildProvider(ctx context.Context, l providerLayout) (elsewhere bool, err error) {
 	if err := m.joinZone(ctx, l.Zone); err != nil {
-		return err
+		return false, err
+	}
+	if was := m.known(); was != nil && was.elsewhere {
+		_, err := m.opt.API.Port(ctx, l.Uplink.ID)
+		return true, op("read the uplink, which another host makes", err)
 	}
 	if err := m.keep.router(ctx, l.Router); err != nil {
-		return err
+		return false, err
 	}
 	if err := m.portOf("uplink", l.Uplink)(ctx); err != nil {
-		if !m.uplinkElsewhere(ctx, l.Uplink) {
-			return err
+		if elsewhere = m.uplinkElsewhere(ctx, l.Uplink); !elsewhere {
+			return false, err
 		}
 	}
-	return together(ctx, l.Routes, m.keep.route)
+	return elsewhere, together(ctx, l.Routes, m.keep.route)
 }
 
 // admitPools takes away the refusals of pools that are no more: what has their

@@ -125,7 +125,7 @@ func parse(text []byte) (b Backup, err error) {
 	}
 	body := bytes.LastIndexByte(bytes.TrimSuffix(text, []byte("\n")), '\n') + 1
 	var end trailer
-	if err := json.Unmarshal(text[body:], &end); err != nil || end.Sum == "" {
+	if err := json.Unmarshal(text[body:], &end); err != nil || end.Sum == "" || body == 0 {
 		return b, fmt.Errorf("its last line is missing, it was cut short: %w", ErrDamaged)
 	}
 	if b.Sum = sum(text[:body]); b.Sum != end.Sum {

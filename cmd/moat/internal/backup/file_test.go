@@ -75,6 +75,9 @@ func TestFilesThatAreRefused(t *testing.T) {
 		_, err := parse(reseal(func(b *Backup) { b.Files[0].Path = path }))
 		require.ErrorIs(t, err, ErrDamaged, path)
 	}
+	head, _, _ := strings.Cut(string(reseal(func(*Backup) {})), "\n")
+	_, err = parse([]byte(strings.TrimSuffix(head, "}") + `,"sha256":"` + sum(nil) + `"}`))
+	require.ErrorIs(t, err, ErrDamaged, "a first line that is the last one, too")
 	_, err = parse(nil)
 	require.ErrorIs(t, err, ErrDamaged)
 	_, err = Read("/nowhere/at/all")

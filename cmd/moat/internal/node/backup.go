@@ -37,7 +37,7 @@ const (
 // the files of this node's data directory to a file, and says so on out. The daemon
 // may run.
 func Backup(ctx context.Context, c config.Config, log *slog.Logger, path string, out io.Writer) error {
-	if err := regular(path); err != nil {
+	if err := errors.Join(regular(path), outside(path, c.DataDir)); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	s, done, err := storeBeside(ctx, c, log)
@@ -71,6 +71,27 @@ func regular(path string) error {
 		return nil
 	}
 	return err
+}
+
+// outside refuses a path below the data directory: each backup would hold the ones
+// before it.
+func outside(path, dir string) error {
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	for _, p := range []*string{&folder, &dir} {
+		if real, err := filepath.EvalSymlinks(*p); err == nil {
+			*p = real
+		}
+	}
+	if rel, err := filepath.Rel(dir, folder); err == nil && filepath.IsLocal(rel) {
+		return fmt.Errorf("FILE %s is below dataDir %s, where the next backup would hold it as well: choose another folder", path, dir)
+	}
+	return nil
 }
 
 // storeBeside opens the store for a command, whether the daemon runs or not.

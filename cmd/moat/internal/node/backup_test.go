@@ -169,4 +169,7 @@ func TestBackupsThatAreNotMade(t *testing.T) {
 	require.ErrorContains(t, Backup(t.Context(), m.c, m.log, t.TempDir(), io.Discard), "is no regular file")
 	full, _ := furnished(t)
 	require.Error(t, Backup(t.Context(), full.c, full.log, filepath.Join(path, "in", "no", "folder"), io.Discard))
+	for _, below := range []string{"backup", "tls/backup"} {
+		require.ErrorContains(t, Backup(t.Context(), full.c, full.log, filepath.Join(full.c.DataDir, below), io.Discard), "is below dataDir")
+	}
 }

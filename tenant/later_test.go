@@ -92,7 +92,7 @@ func TestRunFinishesTombstonesAndConfirms(t *testing.T) {
 	go func() { done <- m.Run(ctx) }()
 	_, err := m.Attach(t.Context(), request(t, "blue", "c1"))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return w.leases(t)[0].State == ipam.Added }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return w.leases(t)[0].State == ipam.Added }, time.Minute, 20*time.Millisecond)
 	_, err = m.Attach(t.Context(), request(t, "blue", "c2"))
 	require.NoError(t, err)
 	stop()

@@ -184,7 +184,7 @@ func TestLentAddressWhoseLeaseIsUncertain(t *testing.T) {
 			r.Lender = l
 			_, err := m.Attach(t.Context(), r)
 			require.Equal(t, CodeTryAgain, code(t, err))
-			require.Eventually(t, func() bool { return m.Finish(t.Context()) == nil && len(w.leases(t)) == 0 }, 5*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return m.Finish(t.Context()) == nil && len(w.leases(t)) == 0 }, time.Minute, 10*time.Millisecond)
 			require.Empty(t, w.pods.pairs)
 			r.Lender = &lender{lend: first}
 			_, err = m.Attach(t.Context(), r)

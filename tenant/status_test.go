@@ -59,11 +59,11 @@ func TestStatusWaitsNoLongerThanItsCaller(t *testing.T) {
 	<-store.asked
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	err := within(t, "a caller with a deadline", ask(short, m), 3*time.Second)
+	err := within(t, "a caller with a deadline", ask(short, m), time.Minute)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.NotEqual(t, CodeNotAvailable, code(t, err), "nothing is known to be wrong")
 	close(store.letGo)
-	require.NoError(t, within(t, "the patient caller", patient, 3*time.Second))
+	require.NoError(t, within(t, "the patient caller", patient, time.Minute))
 	require.EqualValues(t, 1, store.pings.Load(), "one question for all")
 }
 
@@ -74,16 +74,16 @@ func TestStatusOfACallerThatWentAwayIsNobodyElses(t *testing.T) {
 	<-store.asked
 	other := ask(t.Context(), m)
 	cancel()
-	require.ErrorIs(t, within(t, "the caller that went away", gone, 3*time.Second), context.Canceled)
+	require.ErrorIs(t, within(t, "the caller that went away", gone, time.Minute), context.Canceled)
 	close(store.letGo)
-	require.NoError(t, within(t, "the other", other, 3*time.Second))
+	require.NoError(t, within(t, "the other", other, time.Minute))
 	require.NoError(t, m.Status(t.Context()))
 }
 
 // Time that was too short says nothing about the next second.
 func TestStatusForgetsThatThereWasNoTime(t *testing.T) {
 	m, store := newSlowStore(t)
-	err := within(t, "an unanswered question", ask(t.Context(), m), statusPatience+3*time.Second)
+	err := within(t, "an unanswered question", ask(t.Context(), m), statusPatience+time.Minute)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, CodeNotAvailable, code(t, err))
 	close(store.letGo)

@@ -125,7 +125,7 @@ func (k *keeper) makeRoom(ctx context.Context, rev int64) error {
 	if err := k.compact(ctx, rev); err != nil {
 		return err
 	}
-	if size, used := k.sizes(); k.percent(size) >= room && k.percent(used) < room {
+	if size, used := k.sizes(); k.percent(size) >= room && k.percent(used) < room && k.percent(size-used) > 0 { // else nothing is gained, look after look
 		if err := k.defragment(); err != nil {
 			return err
 		}

@@ -108,5 +108,5 @@ func (s *storm) empty() {
 func (s *storm) works(p *lab.Pod) {
 	s.t.Helper()
 	require.NoError(s.t, s.runtime().Check(s.t.Context(), p), name(p))
-	require.NoError(s.t, lab.Ping(p.Namespace, p.Gateway, 5*time.Second), name(p))
+	require.NoError(s.t, lab.Ping(p.Namespace, p.Gateway, answered), name(p))
 }

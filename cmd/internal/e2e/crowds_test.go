@@ -195,14 +195,22 @@ func (c *crowd) eachOnce(kept records, tenants int) {
 	}
 }
 
-// leave ends all pods, by their agents, and then the tenants.
+// leave ends all pods, by their agents, and then the tenants. A DEL that is told to
+// try again is repeated, as runtimes do.
 func (c *crowd) leave(tenants int) {
 	c.t.Helper()
 	var gone errgroup.Group
 	for p, agent := range c.pods {
 		rt, err := agent.Runtime()
 		require.NoError(c.t, err)
-		gone.Go(func() error { return c.one(func() error { return rt.Del(c.t.Context(), p) }) })
+		gone.Go(func() (err error) {
+			for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(time.Second) {
+				if err = c.one(func() error { return rt.Del(c.t.Context(), p) }); err == nil {
+					return nil
+				}
+			}
+			return err
+		})
 	}
 	require.NoError(c.t, gone.Wait())
 	for i := range tenants {

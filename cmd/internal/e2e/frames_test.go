@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/icmp"
@@ -61,7 +62,14 @@ func (n *node) accept(chain string, condition map[string]any) {
 	require.NoError(n.t, err)
 }
 
-// hears says whether a frame with the payload comes by while one is waited for.
+// arrives waits until a frame with the payload comes by, as it must.
+func arrives(t *testing.T, wire *lab.Wire, payload string) bool {
+	t.Helper()
+	_, err := wire.CollectUntil(func(f []byte) bool { return bytes.Contains(f, []byte(payload)) }, answered)
+	return err == nil
+}
+
+// hears says whether a frame with the payload, that may not, comes by for a while.
 func hears(t *testing.T, wire *lab.Wire, payload string) bool {
 	t.Helper()
 	frames, err := wire.Collect(unanswered)
@@ -90,14 +98,16 @@ func mac(t *testing.T, s string) []byte {
 
 func podMAC(t *testing.T, p *lab.Pod) []byte { return mac(t, p.Result.Interfaces[1].Mac) }
 
-// neighbour asks for one address and returns the MAC of whoever answers, or nil.
+// neighbour asks for one address, more than once if need be, and returns the MAC of
+// whoever answers, or nil.
 func neighbour(t *testing.T, wire *lab.Wire, p *lab.Pod, ask netip.Addr) []byte {
 	t.Helper()
-	found, ok := neighbours(t, wire, p, ask)[ask]
-	if !ok {
-		return nil
+	for end := time.Now().Add(answered); time.Now().Before(end); {
+		if found, ok := neighbours(t, wire, p, ask)[ask]; ok {
+			return mac(t, found)
+		}
 	}
-	return mac(t, found)
+	return nil
 }
 
 // neighbours asks ARP (RFC 826) for addresses, all at once, and returns the MAC

@@ -59,7 +59,7 @@ func TestNoMACOnTheBridgeIsAWayIntoAnotherTenant(t *testing.T) {
 	require.NotNil(t, router)
 
 	require.NoError(t, wire.Send(echoFrame(t, podMAC(t, red), podMAC(t, other), red.Address, other.Address, "within red")))
-	require.True(t, hears(t, otherWire, "within red"), "a forged frame reaches a pod of the same tenant")
+	require.True(t, arrives(t, otherWire, "within red"), "a forged frame reaches a pod of the same tenant")
 
 	nextHops := [][]byte{
 		mac(t, red.Result.Interfaces[0].Mac), // host end of red's own pair
@@ -118,7 +118,7 @@ func TestLinkLocalIPv6EndsAtTheBridge(t *testing.T) {
 	wire, secondWire, blueWire := n.tap(red), n.tap(second), n.tap(blue)
 
 	require.NoError(t, wire.Send(allNodesFrame(t, podMAC(t, red), "to all nodes")))
-	require.True(t, hears(t, secondWire, "to all nodes"), "a pod on the same bridge hears it")
+	require.True(t, arrives(t, secondWire, "to all nodes"), "a pod on the same bridge hears it")
 	require.False(t, hears(t, blueWire, "to all nodes"), "a frame of red reached blue")
 	heard, err := wire.Collect(unanswered)
 	require.NoError(t, err)

@@ -46,7 +46,7 @@ func TestASourceThatIsNotThePodsIsLost(t *testing.T) {
 		require.False(t, hears(t, blueWire, "not red"), "red passed for %s, %s", name, src)
 	}
 	send(second.Address, "one of red")
-	require.True(t, hears(t, blueWire, "one of red"), "within the tenant's subnet sources are the tenant's own affair")
+	require.True(t, arrives(t, blueWire, "one of red"), "within the tenant's subnet sources are the tenant's own affair")
 }
 
 // The node's services answer pods, as they must (a kubelet's, a DNS server's);

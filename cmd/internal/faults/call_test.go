@@ -23,8 +23,9 @@ import (
 const (
 	// undisturbed is the limit of calls that nothing disturbs.
 	undisturbed = time.Minute
-	// lateness is how much longer than its limit a call takes at most.
-	lateness = 200 * time.Millisecond
+	// lateness is how much longer than its limit a call takes at most, on a busy
+	// machine, too; with short it is less than what the daemon gives a store.
+	lateness = time.Second
 )
 
 // answer is what a runtime learns of a call.
@@ -139,9 +140,9 @@ func (s *site) add(p *lab.Pod) {
 
 func (s *site) reaches(p *lab.Pod) {
 	s.t.Helper()
-	require.NoError(s.t, lab.Ping(p.Namespace, p.Gateway, 5*time.Second))
+	require.NoError(s.t, lab.Ping(p.Namespace, p.Gateway, 20*time.Second))
 	if s.keep != nil && p.Tenant == s.keep.Tenant {
-		require.NoError(s.t, lab.Ping(p.Namespace, s.keep.Address, 5*time.Second))
+		require.NoError(s.t, lab.Ping(p.Namespace, s.keep.Address, 20*time.Second))
 	}
 }
 

@@ -151,7 +151,7 @@ func TestLateDelsLeaveTheNewSandboxAlone(t *testing.T) {
 	s.adopt(fresh, s.until("ADD", fresh, form{}))
 	s.reaches(fresh)
 	require.Eventually(t, func() bool { return len(s.tombstones()) == 0 }, 2*sweep, 100*time.Millisecond)
-	with := s.look()
+	with := s.steady()
 
 	require.NoError(t, old.Remove())
 	for range 2 {
@@ -159,7 +159,7 @@ func TestLateDelsLeaveTheNewSandboxAlone(t *testing.T) {
 		require.Nil(t, a.err)
 		require.Empty(t, a.out)
 	}
-	s.comesBackTo(with, time.Second, "late DELs of the old sandbox")
+	s.comesBackTo(with, sweep, "late DELs of the old sandbox")
 	require.Nil(t, s.call("CHECK", fresh, undisturbed, form{prev: true}).err)
 	s.reaches(fresh)
 	s.deleted(fresh, form{prev: true})

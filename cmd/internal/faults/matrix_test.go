@@ -82,15 +82,18 @@ func (o outcome) code() any {
 }
 
 // cell is one operation under one fault; of a machine that has other things to do
-// the best of three counts.
+// the best of five counts.
 func (s *site) cell(f fault, o operation, before []string) outcome {
 	s.t.Helper()
 	var c outcome
-	for range 3 {
-		if c = s.once(f, o, before); c.took <= f.limit+lateness {
+	for range 5 {
+		if c = s.once(f, o, before); c.took <= f.limit+lateness && (c.met || !f.certain) {
 			return c
 		}
-		s.t.Logf("%s / %s took %s of %s", f.name, o.name, c.took, f.limit)
+		s.t.Logf("%s / %s took %s of %s, met %t", f.name, o.name, c.took, f.limit, c.met)
+	}
+	if f.certain { // a call whose time is up before it comes to its step does not
+		require.True(s.t, c.met, "%s does not meet %s", o.name, f.name)
 	}
 	require.LessOrEqual(s.t, c.took, f.limit+lateness, "%s under %s outlives its time limit", o.name, f.name)
 	return c
@@ -108,9 +111,6 @@ func (s *site) once(f fault, o operation, before []string) outcome {
 		require.Contains(s.t, f.codes, a.err.Code, "%s: %s", what, a.err)
 	}
 	c := outcome{a, lift()}
-	if f.certain {
-		require.True(s.t, c.met, "%s does not meet the fault", what)
-	}
 	o.ended(s, x, a)
 	s.comesBackTo(before, 2*sweep, what)
 	return c

@@ -173,6 +173,22 @@ func (s *site) look() []string {
 	return lines
 }
 
+// steady looks until nothing has changed for a while: an engine works behind the
+// answers, too.
+func (s *site) steady() []string {
+	s.t.Helper()
+	now := s.look()
+	since, end := time.Now(), time.Now().Add(2*sweep)
+	for time.Since(since) < 2*time.Second {
+		require.True(s.t, time.Now().Before(end), "it goes on changing")
+		time.Sleep(100 * time.Millisecond)
+		if next := s.look(); len(world.Differences(now, next)) > 0 {
+			now, since = next, time.Now()
+		}
+	}
+	return now
+}
+
 // comesBackTo waits until the world is as it was.
 func (s *site) comesBackTo(before []string, within time.Duration, after string) {
 	s.t.Helper()

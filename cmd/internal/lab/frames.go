@@ -90,20 +90,24 @@ func (w *Wire) CollectUntil(last func(frame []byte) bool, within time.Duration) 
 	return frames, ErrNoAnswer
 }
 
-// Collect returns the frames that others sent, until the time is up.
+// Collect returns the frames that others sent, until the time is up: all that came by
+// then, also when this process was not let run meanwhile.
 func (w *Wire) Collect(during time.Duration) ([][]byte, error) {
 	var frames [][]byte
 	buf := make([]byte, 65536)
 	for deadline := time.Now().Add(during); ; {
-		left := time.Until(deadline)
-		if left <= 0 {
-			return frames, nil
+		left, flags := time.Until(deadline), 0
+		if left < time.Microsecond { // shorter than the kernel counts, and 0 is for ever
+			left, flags = time.Microsecond, unix.MSG_DONTWAIT
 		}
 		tv := unix.NsecToTimeval(left.Nanoseconds())
 		if err := unix.SetsockoptTimeval(w.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
 			return nil, err
 		}
-		size, from, err := unix.Recvfrom(w.fd, buf, 0)
+		size, from, err := unix.Recvfrom(w.fd, buf, flags)
+		if err == unix.EAGAIN && flags != 0 {
+			return frames, nil
+		}
 		switch err {
 		case nil:
 		case unix.EAGAIN, unix.EINTR:

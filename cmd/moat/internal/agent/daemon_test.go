@@ -120,7 +120,7 @@ func raw(t *testing.T, socket, text string) protocol.Reply {
 	c, err := net.Dial("unix", socket)
 	require.NoError(t, err)
 	defer c.Close()
-	require.NoError(t, c.SetDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, c.SetDeadline(time.Now().Add(time.Minute)))
 	_, err = c.Write([]byte(text))
 	require.NoError(t, err)
 	h, err := protocol.ReadHeader(c)
@@ -183,7 +183,7 @@ func TestPluginDiesDuringAdd(t *testing.T) {
 			require.NoError(t, c.Process.Kill())
 			require.Error(t, c.Wait())
 			if finishes {
-				require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, 5*time.Second, time.Millisecond)
+				require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, time.Minute, time.Millisecond)
 				require.Equal(t, "c1", n.service.detaches()[0].ContainerID)
 			}
 			n.stop()
@@ -209,7 +209,7 @@ func TestRuntimeClosesStandardOutput(t *testing.T) {
 	go func() { stdin.Write(n.conf(nil)); stdin.Close() }()
 	require.Error(t, c.Run())
 	writer.Close()
-	require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, time.Minute, time.Millisecond)
 }
 
 // A plugin that is started without standard output claims no success that nobody
@@ -266,7 +266,7 @@ func TestStopWaitsForCallsAndLeavesNothing(t *testing.T) {
 	<-inside
 	stopped := make(chan struct{})
 	go func() { n.stop(); close(stopped) }()
-	require.Eventually(t, func() bool { _, err := os.Stat(n.socket); return errors.Is(err, os.ErrNotExist) }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(n.socket); return errors.Is(err, os.ErrNotExist) }, time.Minute, time.Millisecond)
 	close(release)
 	require.Zero(t, (<-done).status)
 	<-stopped

@@ -18,16 +18,17 @@ import (
 // have done is undone.
 func TestOtherIPAMThatDoesNotEnd(t *testing.T) {
 	for name, test := range map[string]struct {
-		add  string
-		code uint
-		says string
+		add   string
+		limit time.Duration // of a call; a busy machine starts the plugin long before
+		code  uint
+		says  string
 	}{
-		"hangs":                  {"exec sleep 600", 11, `plugin "other": it did not end within`},
-		"hangs and has answered": {says(goodOffer) + "; exec sleep 600", 11, "it did not end within"},
-		"prints 100 MiB":         {"exec head -c 104857600 /dev/zero", 5, "it printed more than 1048576 bytes"},
+		"hangs":                  {"exec sleep 600", 4 * time.Second, 11, `plugin "other": it did not end within`},
+		"hangs and has answered": {says(goodOffer) + "; exec sleep 600", 4 * time.Second, 11, "it did not end within"},
+		"prints 100 MiB":         {"exec head -c 104857600 /dev/zero", time.Minute, 5, "it printed more than 1048576 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := newNode(t, func(o *agent.Options) { o.Timeout = time.Second })
+			n := newNode(t, func(o *agent.Options) { o.Timeout = test.limit })
 			o := newOther(t, vars{"ADD": test.add})
 			e := plugin(t, "moat-cni", o.env(n, nil), n.otherConf(nil)).failure(t)
 			require.EqualValues(t, test.code, e.Code, "%s", e.Msg)

@@ -182,7 +182,7 @@ func TestOtherIPAMThatCannotUndo(t *testing.T) {
 			require.Eventually(t, func() bool {
 				all, err := n.records.All()
 				return err == nil && len(all) == 0
-			}, 5*time.Second, 5*time.Millisecond)
+			}, time.Minute, 5*time.Millisecond)
 			n.stop()
 			require.Len(t, o.calls(t), 3)
 		},
@@ -226,9 +226,9 @@ func TestKilledWhileOtherIPAMWorks(t *testing.T) {
 			}
 			c.Stdin = strings.NewReader(string(n.otherConf(nil)))
 			require.NoError(t, c.Start())
-			require.Eventually(t, func() bool { return len(o.calls(t)) == 1 }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return len(o.calls(t)) == 1 }, time.Minute, time.Millisecond)
 			kill(t, n, c)
-			require.Eventually(t, func() bool { return len(o.calls(t)) == 2 }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return len(o.calls(t)) == 2 }, time.Minute, time.Millisecond)
 			n.stop()
 			require.Equal(t, []string{"ADD c1", "DEL c1"}, o.calls(t))
 			n.nothingLeft(t)
@@ -249,7 +249,7 @@ func TestNextDaemonUndoesWhatWasBegun(t *testing.T) {
 	living := delegations.Record{Attachment: at, Env: env, Added: true, Steps: []delegations.Step{step}}
 	require.NoError(t, n.records.Put(living))
 	n.start(t)
-	require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, time.Minute, time.Millisecond)
 	n.stop()
 	require.Equal(t, []string{"DEL c1"}, o.calls(t))
 	all, err := n.records.All()

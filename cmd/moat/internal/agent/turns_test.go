@@ -12,12 +12,12 @@ import (
 
 // hanging is a plugin that has the result of its ADD and does not say so.
 func hanging(t *testing.T, n *node) *protocol.Client {
-	c, err := protocol.Dial(n.socket, 5*time.Second)
+	c, err := protocol.Dial(n.socket, time.Minute)
 	require.NoError(t, err)
 	vars := n.env(nil)
 	env, failure := cniconf.ReadEnv(func(k string) string { return vars[k] })
 	require.Nil(t, failure)
-	reply, err := c.Call(t.Context(), protocol.Request{Caller: protocol.CallerCNI, Env: env, Config: n.conf(nil), Timeout: time.Second, Netns: int(n.pod.Fd())}, nil)
+	reply, err := c.Call(t.Context(), protocol.Request{Caller: protocol.CallerCNI, Env: env, Config: n.conf(nil), Timeout: time.Minute, Netns: int(n.pod.Fd())}, nil)
 	require.NoError(t, err)
 	require.Nil(t, reply.Failure)
 	return c
@@ -56,6 +56,6 @@ func TestAddWaitsForTheUndoingOfAnEarlierOne(t *testing.T) {
 func TestLostResultIsUndoneOnceItsConnectionEnds(t *testing.T) {
 	n := newNode(t)
 	require.NoError(t, hanging(t, n).Close())
-	require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(n.service.detaches()) == 1 }, time.Minute, time.Millisecond)
 	require.Zero(t, n.service.count())
 }

@@ -80,7 +80,7 @@ func TestTroubleIsSaidAndNeverAnswered(t *testing.T) {
 
 func TestServerThatWasNeverThere(t *testing.T) {
 	api := kubetest.New()
-	l := startLab(t, api, func(o *Options) { o.Patience, o.Access.Server = 300*time.Millisecond, "http://127.0.0.1:1" })
+	l := startLab(t, api, func(o *Options) { o.Patience, o.Access.Server = 2*time.Second, "http://127.0.0.1:1" })
 	_, err := l.Pod(t.Context(), "red", "web", "1")
 	require.ErrorIs(t, err, ErrUnavailable)
 	require.ErrorContains(t, err, "connection refused", "the cause is more than that time is over")
@@ -96,7 +96,7 @@ func TestDeadlineOfTheCallHolds(t *testing.T) {
 	begin := time.Now()
 	_, err := l.Pod(ctx, "red", "web", "1")
 	require.ErrorIs(t, err, ErrUnavailable)
-	require.Less(t, time.Since(begin), 5*time.Second)
+	require.Less(t, time.Since(begin), 30*time.Second)
 }
 
 func TestPodOfThePictureCostsNoQuestion(t *testing.T) {

@@ -40,7 +40,7 @@ func TestWarningsBeforeEtcdIsFull(t *testing.T) {
 		require.Eventually(t, func() bool { // etcd commits to its database some time after it has answered
 			st, err := client.Status(t.Context(), client.Endpoints()[0])
 			return err == nil && (written != nil || st.DbSize > i*256<<10)
-		}, 5*time.Second, time.Millisecond)
+		}, time.Minute, time.Millisecond)
 		nearly = nearly || written == nil && strings.Contains(said(), "of a quota of 16 MiB")
 	}
 	require.Error(t, written, "etcd is full")

@@ -244,6 +244,16 @@ func TestUtilisation(t *testing.T) {
 	require.Nil(t, lan.Total, "only network configurations say what a pool has")
 
 	s := sound()
+	s.Tenants[0].Subnets = append(s.Tenants[0].Subnets, ipam.Subnet{Prefix: prefix("10.128.4.0/29")})
+	s.Held = append(s.Held, ipam.Held{Scope: red.Scope, Address: addr("10.128.4.2"), By: ipam.Ref{Kind: ipam.AttachmentRef}})
+	list = Utilisation(s.Snapshot, Rest{Tenants: 30 * time.Second, Ports: 999}, now)
+	require.Len(t, list, 4)
+	require.Equal(t, prefix("10.128.4.0/29"), list[1].Subnet)
+	sum := list[2]
+	require.False(t, sum.Subnet.IsValid(), "of both")
+	require.Equal(t, []int{4, 1, 1, 1004, 999}, []int{sum.Used, sum.Reserved, sum.Cooling, *sum.Total, *sum.Free})
+
+	s = sound()
 	s.Tenants[0].Subnets[0].Prefix = prefix("10.128.0.0/29")
 	red = Utilisation(s.Snapshot, Rest{Ports: 999}, now)[0]
 	require.Equal(t, 5, *red.Total, "network, gateway and broadcast are nobody's")

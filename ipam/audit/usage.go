@@ -9,10 +9,11 @@ import (
 	"github.com/moatnet/moat/ipam"
 )
 
-// Usage is how much of a tenant's subnet, or of a pool, is in use.
+// Usage is how much of a tenant's subnet, of all subnets of a tenant, or of a pool is
+// in use.
 type Usage struct {
 	Scope    ipam.Scope   `json:"scope"`
-	Subnet   netip.Prefix `json:"subnet,omitzero"` // of a tenant
+	Subnet   netip.Prefix `json:"subnet,omitzero"` // of a tenant; none: the sum of all
 	Used     int          `json:"used"`            // by attachments
 	Reserved int          `json:"reserved"`        // kept for who does not have them now
 	Cooling  int          `json:"cooling"`         // given back a moment ago
@@ -31,7 +32,8 @@ type Rest struct {
 	Ports          int
 }
 
-// Utilisation tells tenants' subnets, by tenant and order, and then pools by name.
+// Utilisation tells tenants' subnets, by tenant and order, the sum after those of a
+// tenant that has several, and then pools by name.
 func Utilisation(s ipam.Snapshot, rest Rest, now time.Time) []Usage {
 	t := tally{}
 	var total []int // of tenants' subnets, which come first
@@ -67,7 +69,28 @@ func Utilisation(s ipam.Snapshot, rest Rest, now time.Time) []Usage {
 	for i, n := range total {
 		list[i].fill(n)
 	}
-	return list
+	return withSums(list)
+}
+
+// withSums adds up the subnets of each tenant that has several.
+func withSums(list []Usage) (all []Usage) {
+	for len(list) > 0 {
+		n := 1
+		for n < len(list) && list[n].Scope == list[0].Scope {
+			n++
+		}
+		all = append(all, list[:n]...)
+		if n > 1 {
+			sum, total := Usage{Scope: list[0].Scope}, 0
+			for _, u := range list[:n] {
+				sum.Used, sum.Reserved, sum.Cooling, total = sum.Used+u.Used, sum.Reserved+u.Reserved, sum.Cooling+u.Cooling, total+*u.Total
+			}
+			sum.fill(total)
+			all = append(all, sum)
+		}
+		list = list[n:]
+	}
+	return all
 }
 
 // tally are the counts, in order and by scope.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/moatnet/moat/cmd/moat/internal/control"
+	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/ipam/audit"
 )
 
@@ -127,11 +128,14 @@ func usageTable(w io.Writer, list []audit.Usage) error {
 	tw := tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "SCOPE\tSUBNET\tUSED\tRESERVED\tCOOLING\tFREE\tTOTAL\tPERCENT")
 	for _, u := range list {
-		free, total, percent := "-", "-", "-"
+		free, total, percent, sum := "-", "-", "-", "all"
+		if u.Scope.Kind == ipam.PoolScope {
+			sum = "-"
+		}
 		if u.Total != nil {
 			free, total, percent = fmt.Sprint(*u.Free), fmt.Sprint(*u.Total), fmt.Sprintf("%.1f", *u.Percent)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\n", u.Scope, cmp.Or(valid(u.Subnet), "-"), u.Used, u.Reserved, u.Cooling, free, total, percent)
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\n", u.Scope, cmp.Or(valid(u.Subnet), sum), u.Used, u.Reserved, u.Cooling, free, total, percent)
 	}
 	return tw.Flush()
 }

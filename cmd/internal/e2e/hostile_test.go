@@ -51,7 +51,7 @@ func TestHostileNamesTouchNothingOfOthers(t *testing.T) {
 	client := newRecords(t, etcd).client
 	place := world.Place{
 		Namespaces: map[string]string{"host": n.host.Path}, NetnsDir: n.daemon.NetnsDir(),
-		Folders: []string{n.lab.Dir}, Etcd: client, Prefixes: []string{"\x00"}, Lasting: lastingLine,
+		Folders: []string{n.lab.Dir}, Etcd: client, Prefixes: []string{""}, Lasting: lastingLine,
 	}
 	h := &hostileCaller{node: n, place: place, etcd: client}
 	before := h.look()
@@ -74,7 +74,7 @@ func lastingLine(line string) string {
 	if regexp.MustCompile(`^key /moat/(ipam/v1/freed/|ipam/v1/slots/.*"freedAt"|live|sdn/(head|meta/))|^file .*/moat\.log `).MatchString(line) {
 		return ""
 	}
-	return line
+	return regexp.MustCompile(`"(state|owner|deadline)":"[^"]*",?`).ReplaceAllString(line, "")
 }
 
 type hostileCaller struct {

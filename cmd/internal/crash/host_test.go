@@ -3,9 +3,7 @@ package crash
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -27,19 +25,13 @@ var bin string
 func TestMain(m *testing.M) { os.Exit(withPrograms(m)) }
 
 func withPrograms(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "moat-crash-")
+	dir, err := lab.Build([]string{"-tags", "crashpoints"}, "moat", "moat-cni", "internal/systrace")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	build := exec.Command("go", "build", "-tags", "crashpoints", "-o", dir+"/", "github.com/moatnet/moat/cmd/moat", "github.com/moatnet/moat/cmd/moat-cni", "github.com/moatnet/moat/cmd/internal/systrace")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
-		return 1
-	}
 	return m.Run()
 }
 
@@ -59,15 +51,8 @@ func newHost(t *testing.T, args ...string) *host {
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	h := &host{t: t, lab: l, gate: newGate(t, l.Dir)}
 	t.Setenv(effect.GateVar, h.gate.path)
-	h.ns, err = l.Namespace("host")
+	h.ns, _, err = l.Uplinked()
 	require.NoError(t, err)
-	outside, err := l.Namespace("outside")
-	require.NoError(t, err)
-	require.NoError(t, l.Cable(
-		lab.End{In: h.ns, Interface: "eth0", Address: netip.MustParsePrefix("192.0.2.10/24")},
-		lab.End{In: outside, Interface: "eth0", Address: netip.MustParsePrefix("192.0.2.1/24")}))
-	require.NoError(t, h.ns.Route(netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("192.0.2.1")))
-	require.NoError(t, h.ns.Sysctl("net/ipv4/ip_forward", "1"))
 	endpoint := h.etcd()
 	h.daemon = &lab.Daemon{Bin: bin, Dir: l.Dir, Host: h.ns, Args: append([]string{"--etcd-endpoints", endpoint}, args...)}
 	h.place.Namespaces = map[string]string{"host": h.ns.Path}

@@ -23,19 +23,13 @@ var bin string
 func TestMain(m *testing.M) { os.Exit(withPrograms(m)) }
 
 func withPrograms(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "moat-e2e-")
+	dir, err := lab.Build([]string{"-race"}, "moat", "moat-cni", "moat-ipam", "moat-demo")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	build := exec.Command("go", "build", "-race", "-o", dir+"/", "github.com/moatnet/moat/cmd/moat", "github.com/moatnet/moat/cmd/moat-cni", "github.com/moatnet/moat/cmd/moat-ipam", "github.com/moatnet/moat/cmd/moat-demo")
-	build.Env = append(os.Environ(), "CGO_ENABLED=1")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
-		return 1
-	}
 	// Reports go to the log as they are found; waiting a second for more at the
 	// end of each plugin would be the greater part of the tests' time.
 	if err := os.Setenv("GORACE", "halt_on_error=0 atexit_sleep_ms=0"); err != nil {
@@ -46,8 +40,8 @@ func withPrograms(m *testing.M) int {
 }
 
 var (
-	hostAddr    = netip.MustParsePrefix("192.0.2.10/24")
-	outsideAddr = netip.MustParsePrefix("192.0.2.1/24")
+	hostAddr    = lab.HostAddr
+	outsideAddr = lab.OutsideAddr
 	everywhere  = netip.MustParsePrefix("0.0.0.0/0")
 	listen      = netip.MustParseAddrPort("127.0.0.1:8181")
 )
@@ -83,15 +77,10 @@ func newHost(t *testing.T) *node {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	n := &node{t: t, lab: l}
-	n.host, err = l.Namespace("host")
+	n.host, n.outside, err = l.Uplinked()
 	require.NoError(t, err)
-	n.outside, err = l.Namespace("outside")
-	require.NoError(t, err)
-	require.NoError(t, l.Cable(lab.End{In: n.host, Interface: "eth0", Address: hostAddr}, lab.End{In: n.outside, Interface: "eth0", Address: outsideAddr}))
-	require.NoError(t, n.host.Route(everywhere, outsideAddr.Addr()))
 	require.NoError(t, n.outside.Route(everywhere, hostAddr.Addr()))
 	require.NoError(t, n.host.Sysctl("net/bridge/bridge-nf-call-iptables", "1"))
-	require.NoError(t, n.host.Sysctl("net/ipv4/ip_forward", "1"))
 	require.NoError(t, n.host.ForwardDrop())
 	require.NoError(t, l.Serve(n.outside, tcpPort))
 	require.NoError(t, l.EchoUDP(n.outside, udpPort))

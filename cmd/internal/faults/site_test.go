@@ -3,9 +3,7 @@ package faults
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -28,19 +26,13 @@ var bin string
 func TestMain(m *testing.M) { os.Exit(withPrograms(m)) }
 
 func withPrograms(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "moat-faults-")
+	dir, err := lab.Build(nil, "moat", "moat-cni")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	build := exec.Command("go", "build", "-o", dir+"/", "github.com/moatnet/moat/cmd/moat", "github.com/moatnet/moat/cmd/moat-cni")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
-		return 1
-	}
 	return m.Run()
 }
 
@@ -67,15 +59,8 @@ func newSite(t *testing.T, endpoints ...string) *site {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	s := &site{t: t, lab: l}
-	s.ns, err = l.Namespace("host")
+	s.ns, _, err = l.Uplinked()
 	require.NoError(t, err)
-	outside, err := l.Namespace("outside")
-	require.NoError(t, err)
-	require.NoError(t, l.Cable(
-		lab.End{In: s.ns, Interface: "eth0", Address: netip.MustParsePrefix("192.0.2.10/24")},
-		lab.End{In: outside, Interface: "eth0", Address: netip.MustParsePrefix("192.0.2.1/24")}))
-	require.NoError(t, s.ns.Route(netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("192.0.2.1")))
-	require.NoError(t, s.ns.Sysctl("net/ipv4/ip_forward", "1"))
 	s.place.Etcd, err = clientv3.New(clientv3.Config{Endpoints: endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.place.Etcd.Close()) })

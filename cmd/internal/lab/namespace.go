@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,12 +22,15 @@ type Namespace struct {
 	file *os.File
 }
 
-// Lab holds what was made, to remove it last first.
+// Lab holds what was made, to remove it last first. Its methods may be called at
+// the same time, by tests whose pods start at once; Close comes after all of them.
 type Lab struct {
 	// Dir is an empty directory of the lab's own.
 	Dir    string
 	prefix string
-	undo   []func() error
+
+	mu   sync.Mutex
+	undo []func() error
 }
 
 // New makes an empty lab with a temporary directory.
@@ -73,15 +77,22 @@ func unmountBelow(dir string) error {
 }
 
 // Defer registers f to run at Close, before everything registered earlier.
-func (l *Lab) Defer(f func() error) { l.undo = append(l.undo, f) }
+func (l *Lab) Defer(f func() error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.undo = append(l.undo, f)
+}
 
 // Close removes everything that the lab made.
 func (l *Lab) Close() error {
-	var errs []error
-	for i := len(l.undo) - 1; i >= 0; i-- {
-		errs = append(errs, l.undo[i]())
-	}
+	l.mu.Lock()
+	undo := l.undo
 	l.undo = nil
+	l.mu.Unlock()
+	var errs []error
+	for _, f := range slices.Backward(undo) {
+		errs = append(errs, f())
+	}
 	return errors.Join(errs...)
 }
 

@@ -57,9 +57,10 @@ test-crash:
 
 # Known vulnerabilities that the programs reach. It reads a database from the
 # Internet, or another one that VULNDB names, and so is not a part of test.
-VULNDB ?= https://vuln.go.dev
+VULNDB   ?= https://vuln.go.dev
+VULNPKGS ?= ./...
 vuln:
-	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.6.0 -db $(VULNDB) ./...
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.6.0 -db $(VULNDB) $(VULNPKGS)
 
 clean:
 	rm -rf $(BIN)

@@ -1,13 +1,10 @@
 package auth_test
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,31 +13,14 @@ import (
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/access"
 	"github.com/moatnet/moat/sdn/auth"
+	"github.com/moatnet/moat/sdn/sdntest/heard"
 )
 
-// heard is a log that many write to.
-type heard struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (h *heard) Write(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.Write(p)
-}
-
-func (h *heard) String() string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.String()
-}
-
-func keystoneOf(s *standIn, log *heard, change ...func(*auth.KeystoneOptions)) *auth.Keystone {
+func keystoneOf(s *standIn, log *heard.Log, change ...func(*auth.KeystoneOptions)) *auth.Keystone {
 	o := auth.KeystoneOptions{
 		URL: s.URL + "/v3/", Username: "moat", Password: "service's", Project: "service", Domain: "default",
 		AdminRole: "admin", TenantAdminRole: "tenant_admin", TenantUserRole: "tenant_user",
-		Timeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Timeout: 2 * time.Second, Logger: log.Logger(),
 	}
 	for _, f := range change {
 		f(&o)
@@ -49,7 +29,7 @@ func keystoneOf(s *standIn, log *heard, change ...func(*auth.KeystoneOptions)) *
 }
 
 func TestKeystoneLogins(t *testing.T) {
-	s, log := newStandIn(t), &heard{}
+	s, log := newStandIn(t), &heard.Log{}
 	k := keystoneOf(s, log)
 	for _, c := range []access.Credentials{
 		{}, {User: "ann"}, {User: "ann", Password: "x"}, {User: "nobody", Password: "a:b"},
@@ -85,19 +65,19 @@ func TestKeystoneLogins(t *testing.T) {
 
 func TestKeystoneIsAskedAsItsDocumentationSays(t *testing.T) {
 	s := newStandIn(t)
-	_, err := keystoneOf(s, &heard{}).Login(t.Context(), access.Credentials{User: "ann", Password: "a:b", Project: "blue"})
+	_, err := keystoneOf(s, &heard.Log{}).Login(t.Context(), access.Credentials{User: "ann", Password: "a:b", Project: "blue"})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"auth": {"identity": {"methods": ["password"], "password": {"user": {
 		"name": "ann", "domain": {"id": "default"}, "password": "a:b"}}},
 		"scope": {"project": {"name": "blue", "domain": {"id": "default"}}}}}`, s.lastLogin())
-	_, err = keystoneOf(s, &heard{}, func(o *auth.KeystoneOptions) { o.DefaultProject = "blue" }).Login(t.Context(), access.Credentials{User: "ann", Password: "a:b"})
+	_, err = keystoneOf(s, &heard.Log{}, func(o *auth.KeystoneOptions) { o.DefaultProject = "blue" }).Login(t.Context(), access.Credentials{User: "ann", Password: "a:b"})
 	require.NoError(t, err)
 	require.Contains(t, s.lastLogin(), `"scope":{"project":{"name":"blue"`)
 }
 
 func TestKeystoneProjectsByName(t *testing.T) {
 	s := newStandIn(t)
-	k := keystoneOf(s, &heard{}, func(o *auth.KeystoneOptions) { o.TenantByName = true })
+	k := keystoneOf(s, &heard.Log{}, func(o *auth.KeystoneOptions) { o.TenantByName = true })
 	who, err := k.Check(t.Context(), login(t, k, "ann", "a:b"))
 	require.NoError(t, err)
 	require.Equal(t, sdn.TenantID("red"), who.Tenant)
@@ -115,9 +95,9 @@ func TestKeystoneProjectsByName(t *testing.T) {
 
 func TestKeystoneTokens(t *testing.T) {
 	s := newStandIn(t)
-	k := keystoneOf(s, &heard{})
+	k := keystoneOf(s, &heard.Log{})
 	token := login(t, k, "ann", "a:b")
-	other := keystoneOf(s, &heard{})
+	other := keystoneOf(s, &heard.Log{})
 	for range 5 {
 		_, err := other.Check(t.Context(), token)
 		require.NoError(t, err)
@@ -133,7 +113,7 @@ func TestKeystoneTokens(t *testing.T) {
 	fresh := login(t, k, "ann", "a:b")
 	_, err := other.Check(t.Context(), fresh)
 	require.NoError(t, err, "the service user logs in again")
-	_, err = keystoneOf(s, &heard{}).Check(t.Context(), token)
+	_, err = keystoneOf(s, &heard.Log{}).Check(t.Context(), token)
 	require.ErrorIs(t, err, sdn.ErrUnauthorized, "revoked")
 	s.mu.Lock()
 	s.life = -time.Second
@@ -167,7 +147,7 @@ func TestKeystoneThatIsOfNoUse(t *testing.T) {
 		"slow":      nil,
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, log := newStandIn(t), &heard{}
+			s, log := newStandIn(t), &heard.Log{}
 			if h == nil {
 				release := make(chan struct{})
 				t.Cleanup(func() { close(release) })
@@ -187,7 +167,7 @@ func TestKeystoneThatIsOfNoUse(t *testing.T) {
 		})
 	}
 	t.Run("service user refused", func(t *testing.T) {
-		s, log := newStandIn(t), &heard{}
+		s, log := newStandIn(t), &heard.Log{}
 		k := keystoneOf(s, log, func(o *auth.KeystoneOptions) { o.Password = "wrong" })
 		_, err := k.Check(t.Context(), "x")
 		require.ErrorIs(t, err, sdn.ErrUnavailable, "which is not the client's fault")
@@ -196,13 +176,13 @@ func TestKeystoneThatIsOfNoUse(t *testing.T) {
 	t.Run("nobody there", func(t *testing.T) {
 		s := newStandIn(t)
 		s.Close()
-		_, err := keystoneOf(s, &heard{}).Login(t.Context(), access.Credentials{User: "ann", Password: "a:b"})
+		_, err := keystoneOf(s, &heard.Log{}).Login(t.Context(), access.Credentials{User: "ann", Password: "a:b"})
 		require.ErrorIs(t, err, sdn.ErrUnavailable)
 	})
 	t.Run("client gone", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := keystoneOf(newStandIn(t), &heard{}).Check(ctx, "x")
+		_, err := keystoneOf(newStandIn(t), &heard.Log{}).Check(ctx, "x")
 		require.ErrorIs(t, err, context.Canceled)
 	})
 }
@@ -213,7 +193,7 @@ func TestUsersBesideKeystone(t *testing.T) {
 	require.NoError(t, auth.AddUser(path, auth.User{Name: "ann", Hash: bcryptOf(t, "local"), Tenant: "green", Role: access.TenantUser}, false))
 	users, err := auth.OpenUsers(path, auth.Options{Admin: auth.NewPasswordAuth("admin", "a", time.Hour)})
 	require.NoError(t, err)
-	both := auth.NewBeside(users, keystoneOf(s, &heard{}))
+	both := auth.NewBeside(users, keystoneOf(s, &heard.Log{}))
 	_, err = both.Login(t.Context(), access.Credentials{User: "ann", Password: "a:b"})
 	require.ErrorIs(t, err, sdn.ErrUnauthorized, "a name of the file is the file's")
 	require.Zero(t, s.count("POST /v3/auth/tokens"), "Keystone does not see its password")

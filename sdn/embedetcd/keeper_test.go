@@ -1,19 +1,18 @@
 package embedetcd
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/moatnet/moat/sdn/sdntest/heard"
 )
 
 const (
@@ -21,25 +20,7 @@ const (
 	often    = 10 * time.Millisecond
 )
 
-// lines is a log that can be read while it is written.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-func startTest(t *testing.T, cfg Config) (*Server, *lines) {
+func startTest(t *testing.T, cfg Config) (*Server, *heard.Log) {
 	t.Helper()
 	if cfg.Dir == "" {
 		dir, err := os.MkdirTemp("", "etcd")
@@ -47,8 +28,8 @@ func startTest(t *testing.T, cfg Config) (*Server, *lines) {
 		t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 		cfg.Dir = dir
 	}
-	said := &lines{}
-	cfg.Log = slog.New(slog.NewTextHandler(said, nil))
+	said := &heard.Log{}
+	cfg.Log = said.Logger()
 	s, err := Start(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
@@ -68,7 +49,7 @@ func fill(t *testing.T, c *clientv3.Client, prefix string) (n int) {
 
 // fillForGood fills until the server has said that it is full: as long as it finds
 // room by defragmenting, a refusal is not the last one.
-func fillForGood(t *testing.T, s *Server, said *lines, prefix string) (n int) {
+func fillForGood(t *testing.T, s *Server, said *heard.Log, prefix string) (n int) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !strings.Contains(said.String(), "is full"); time.Sleep(often) {
 		require.True(t, time.Now().Before(end), "the server does not say that it is full:\n%s", said)

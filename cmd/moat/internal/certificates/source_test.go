@@ -1,7 +1,6 @@
 package certificates
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -17,11 +16,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/moatnet/moat/sdn/sdntest/heard"
 )
 
 // pair is a certificate that signs itself, and its key.
@@ -54,42 +54,24 @@ func place(t *testing.T, path string, text []byte) {
 	require.NoError(t, os.Rename(path+".new", path))
 }
 
-// heard is a log that is written and read at once.
-type heard struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (h *heard) Write(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.Write(p)
-}
-
-func (h *heard) String() string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.String()
-}
-
 // site is a server with its files.
 type site struct {
 	files Files
-	log   *heard
+	log   *heard.Log
 	url   string
 }
 
 func newSite(t *testing.T, server pair, clientCA []byte) *site {
 	t.Helper()
 	dir := t.TempDir()
-	s := &site{files: Files{Cert: filepath.Join(dir, "cert"), Key: filepath.Join(dir, "key")}, log: &heard{}}
+	s := &site{files: Files{Cert: filepath.Join(dir, "cert"), Key: filepath.Join(dir, "key")}, log: &heard.Log{}}
 	place(t, s.files.Cert, server.cert)
 	place(t, s.files.Key, server.key)
 	if clientCA != nil {
 		s.files.ClientCA = filepath.Join(dir, "ca")
 		place(t, s.files.ClientCA, clientCA)
 	}
-	source, err := Open(s.files, slog.New(slog.NewTextHandler(s.log, nil)))
+	source, err := Open(s.files, s.log.Logger())
 	require.NoError(t, err)
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -1,13 +1,10 @@
 package node
 
 import (
-	"bytes"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +16,7 @@ import (
 	"github.com/moatnet/moat/ipam/ledger"
 	"github.com/moatnet/moat/ipam/pool"
 	"github.com/moatnet/moat/sdn/embedetcd"
+	"github.com/moatnet/moat/sdn/sdntest/heard"
 )
 
 const (
@@ -35,33 +33,15 @@ type roomy struct {
 	store  roomyStore
 	pools  roomyPools
 	set    ipam.Set
-	said   *lines // by etcd
-}
-
-// lines is a log that can be read while it is written.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
+	said   *heard.Log // by etcd
 }
 
 func newRoomy(t *testing.T) roomy {
 	dir, err := os.MkdirTemp("", "room")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	said := &lines{}
-	s, err := embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir, QuotaBytes: roomQuota, Log: slog.New(slog.NewTextHandler(said, nil))})
+	said := &heard.Log{}
+	s, err := embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir, QuotaBytes: roomQuota, Log: said.Logger()})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	kv := etcdkv.New(s.Client(), "/moat/")

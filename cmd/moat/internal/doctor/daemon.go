@@ -4,16 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/moatnet/moat/cmd/moat/internal/control"
 	"github.com/moatnet/moat/ipam/audit"
-	"github.com/moatnet/moat/sdn/client"
 )
 
 // errAway is why nothing can be asked.
@@ -49,43 +43,6 @@ func (x *examination) warnings(context.Context) error {
 	}
 	for _, w := range x.status.Warnings {
 		x.found(w, "when etcd takes no more writes, no pod can be attached", "etcdctl endpoint status; then etcdctl compact, etcdctl defrag and etcdctl alarm disarm, or a greater quota (embedded.quotaBytes)")
-	}
-	return nil
-}
-
-// login looks whether the daemon's own REST API lets its admin in.
-func (x *examination) login(ctx context.Context) error {
-	c := x.Config
-	if len(c.Endpoint.URLs) > 0 {
-		return nil // the daemon's status is about that one
-	}
-	if x.status == nil {
-		return errAway
-	}
-	d := net.Dialer{Timeout: 3 * time.Second}
-	conn, err := d.DialContext(ctx, "tcp", c.Listen)
-	if err != nil {
-		x.found(fmt.Sprintf("the REST API does not answer at listen: %s: %v", c.Listen, err), "clients cannot see or change tenants' networks", "compare the key listen of the configuration with that of the running daemon, and restart moat up")
-		return nil
-	}
-	_ = conn.Close()
-	if c.TLS.CertFile != "" {
-		return nil // what it needs of a client is not known here
-	}
-	file := filepath.Join(c.DataDir, "admin.password")
-	password, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("read the password of admin: %w", err)
-	}
-	api, err := client.New(client.Options{Endpoints: []string{"http://" + c.Listen + "/midonet-api"}, User: "admin",
-		Password: strings.TrimSpace(string(password)), Timeout: 10 * time.Second, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return err
-	}
-	defer api.Close()
-	if _, err := api.Hosts(ctx); err != nil {
-		x.found(fmt.Sprintf("the REST API at %s does not let admin in with the password in %s: %v", c.Listen, file, err),
-			"commands and clients that use this password fail", "restart moat up: it reads the file when it starts")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,9 @@ import (
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/ipam/audit"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/auth"
+	"github.com/moatnet/moat/sdn/sdntest"
+	"github.com/moatnet/moat/sdn/server"
 )
 
 // answers is a daemon that says what a test wants.
@@ -243,6 +247,44 @@ func TestLoginIsTried(t *testing.T) {
 		require.Len(t, x.report.Findings, 1)
 		require.Contains(t, x.report.Findings[0].What, want)
 		require.NotContains(t, x.report.Findings[0].What, "secret")
+	}
+}
+
+// With TLS the daemon is known by the certificate that the configuration names; one
+// that asks for a client's certificate is left to its clients.
+func TestLoginIsTriedOverTLS(t *testing.T) {
+	api := httptest.NewUnstartedServer(server.New(server.Options{
+		API: sdntest.NewMemory(t), Auth: auth.NewPasswordAuth("admin", "secret", time.Hour)}))
+	api.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	api.StartTLS()
+	defer api.Close()
+	old := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("old")})
+	for name, c := range map[string]struct {
+		file     string
+		password string
+		clientCA string
+		want     string
+	}{
+		"as it should be":       {certificate(api), "secret", "", ""},
+		"another password":      {certificate(api), "other", "", "does not let admin in"},
+		"another certificate":   {string(old), "secret", "", "another certificate than the first one in tls.certFile"},
+		"clients' certificates": {certificate(api), "other", "ca.pem", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPatient(t)
+			p.o.Config.Endpoint.URLs, p.o.Config.Listen = nil, api.Listener.Addr().String()
+			p.o.Config.TLS = config.TLS{CertFile: filepath.Join(t.TempDir(), "cert.pem"), ClientCAFile: c.clientCA}
+			p.write(p.o.Config.TLS.CertFile, c.file, 0o600)
+			p.write(filepath.Join(p.o.Config.DataDir, "admin.password"), c.password+"\n", 0o600)
+			x := &examination{Options: p.o, status: &p.status}
+			require.NoError(t, x.login(t.Context()))
+			if c.want == "" {
+				require.Empty(t, x.report.Findings)
+				return
+			}
+			require.Len(t, x.report.Findings, 1)
+			require.Contains(t, x.report.Findings[0].What, c.want)
+		})
 	}
 }
 

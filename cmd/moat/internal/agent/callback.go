@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
@@ -27,14 +26,14 @@ type callback struct {
 	agent *Agent
 	conn  *net.UnixConn
 
-	one  sync.Mutex // held while a plugin is waited for
-	open int        // plugins that have not ended
+	one  chan struct{} // full while a plugin is waited for
+	open int           // plugins that have not ended
 	ran  chan protocol.Ran
 	gone chan struct{} // closed when the client says no more
 }
 
 func newCallback(a *Agent, c *net.UnixConn) *callback {
-	return &callback{agent: a, conn: c, ran: make(chan protocol.Ran, openRuns), gone: make(chan struct{})}
+	return &callback{agent: a, conn: c, one: make(chan struct{}, 1), ran: make(chan protocol.Ran, openRuns), gone: make(chan struct{})}
 }
 
 // listen takes what the client says. It returns nil when the client has said that
@@ -70,8 +69,6 @@ func (b *callback) listen() error {
 // run has the client run a plugin; one that still runs is ended by that. What is
 // to be undone when the client is gone is run here.
 func (b *callback) run(ctx context.Context, r protocol.Run) protocol.Ran {
-	b.one.Lock()
-	defer b.one.Unlock()
 	ran, err := b.ask(ctx, r)
 	switch {
 	case err == nil:
@@ -92,6 +89,12 @@ func (b *callback) ask(ctx context.Context, r protocol.Run) (protocol.Ran, error
 		return protocol.Ran{}, err
 	}
 	select {
+	case b.one <- struct{}{}:
+		defer func() { <-b.one }()
+	case <-ctx.Done():
+		return protocol.Ran{}, tooSlow(ctx)
+	}
+	select {
 	case <-b.gone:
 		return protocol.Ran{}, errClientGone
 	default:
@@ -99,7 +102,11 @@ func (b *callback) ask(ctx context.Context, r protocol.Run) (protocol.Ran, error
 	if b.open == openRuns {
 		return protocol.Ran{}, errManyRuns
 	}
-	if err := b.conn.SetWriteDeadline(time.Now().Add(replyTimeout)); err != nil {
+	patience := time.Now().Add(replyTimeout)
+	if end, has := ctx.Deadline(); has && end.Before(patience) {
+		patience = end
+	}
+	if err := b.conn.SetWriteDeadline(patience); err != nil {
 		return protocol.Ran{}, fmt.Errorf("%w: %w", errClientGone, err)
 	}
 	if _, err := b.conn.Write(frame); err != nil {
@@ -114,10 +121,15 @@ func (b *callback) ask(ctx context.Context, r protocol.Run) (protocol.Ran, error
 		case <-b.gone:
 			return protocol.Ran{}, errClientGone
 		case <-ctx.Done():
-			if err = context.Cause(ctx); errors.Is(err, context.DeadlineExceeded) {
-				err = errTooSlow
-			}
-			return protocol.Ran{}, err
+			return protocol.Ran{}, tooSlow(ctx)
 		}
 	}
+}
+
+// tooSlow says why a plugin is not waited for any longer.
+func tooSlow(ctx context.Context) error {
+	if err := context.Cause(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return errTooSlow
 }

@@ -50,7 +50,7 @@ func (a *Agent) serve(ctx, undoing context.Context, c *net.UnixConn) {
 	turn := a.turns.begin(call, request)
 	defer a.turns.end(turn)
 	start := time.Now()
-	reply := a.Handle(call, request, client.run)
+	reply, left := a.handle(call, request, client.run, a.limit(request))
 	err := errors.Join(write(c, reply), c.SetReadDeadline(time.Now().Add(replyTimeout)))
 	a.report(request, reply, time.Since(start))
 	if err == nil {
@@ -59,6 +59,7 @@ func (a *Agent) serve(ctx, undoing context.Context, c *net.UnixConn) {
 		c.Close()
 		<-received
 	}
+	left.run(undoing)
 	if err != nil && reply.Failure == nil {
 		a.turns.undo(turn, func() { a.lost(undoing, request, client.run, err) })
 	}

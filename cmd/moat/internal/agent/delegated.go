@@ -12,12 +12,8 @@ import (
 	"github.com/moatnet/moat/ipam"
 )
 
-const (
-	// undoTime is how long a failed ADD may take to undo what other plugins did.
-	undoTime = 10 * time.Second
-	// settleEvery is how often is tried again what could not be undone.
-	settleEvery = 30 * time.Second
-)
+// settleEvery is how often is tried again what could not be undone.
+const settleEvery = 30 * time.Second
 
 // delegated is what an attachment has other plugins do, while a call works on it.
 type delegated struct {
@@ -213,16 +209,6 @@ func (a *Agent) settleOne(ctx context.Context, at ipam.Attachment) (err error) {
 func late(e cniconf.Env) cniconf.Env {
 	e.Netns = ""
 	return e
-}
-
-// takeBack is undo after a failed call, which may have failed for want of time.
-func (d *delegated) takeBack(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
-	defer cancel()
-	if err := d.undo(ctx, own); err != nil {
-		d.agent.log.Warn("what other plugins did was not undone in full; it is tried again later",
-			"attachment", d.record.Attachment.String(), "error", err)
-	}
 }
 
 // collectDelegated detaches attachments of a network that had other plugins do

@@ -19,15 +19,34 @@ import (
 
 // Handle serves one call; run runs the plugins that it delegates to. The request's
 // namespace becomes the agent's and is closed. A failure names the version of the
-// specification that was asked for.
-func (a *Agent) Handle(ctx context.Context, r protocol.Request, run protocol.Runner) (reply protocol.Reply) {
-	timeout := a.timeout
-	if r.Timeout > 0 {
-		timeout = min(timeout, r.Timeout)
+// specification that was asked for. Nothing goes on when it returns: of an ADD's time
+// the last part is kept for undoing it.
+func (a *Agent) Handle(ctx context.Context, r protocol.Request, run protocol.Runner) protocol.Reply {
+	limit := a.limit(r)
+	kept := time.Duration(0)
+	if r.Env.Command == cniconf.Add {
+		kept = min(undoTime, limit/3)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	reply, left := a.handle(ctx, r, run, limit-kept)
+	undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), kept)
 	defer cancel()
-	c := call{agent: a, request: r, others: delegates{r.Env, run}}
+	left.run(undoing)
+	return reply
+}
+
+// limit is how long a call may take.
+func (a *Agent) limit(r protocol.Request) time.Duration {
+	if r.Timeout > 0 {
+		return min(a.timeout, r.Timeout)
+	}
+	return a.timeout
+}
+
+// handle is Handle with what is left to undo when the caller has the reply.
+func (a *Agent) handle(ctx context.Context, r protocol.Request, run protocol.Runner, limit time.Duration) (reply protocol.Reply, left aftermath) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	c := call{agent: a, request: r, others: delegates{r.Env, run}, left: &left}
 	defer func() {
 		if p := recover(); p != nil {
 			a.log.Error("panic in a CNI call", "call", r.Env.Subject(), "panic", p, "stack", string(debug.Stack()))
@@ -41,9 +60,9 @@ func (a *Agent) Handle(ctx context.Context, r protocol.Request, run protocol.Run
 	}
 	result, err := c.do(ctx)
 	if err != nil {
-		return c.failure(c.coded(ctx, err))
+		return c.failure(c.coded(ctx, err)), left
 	}
-	return protocol.Reply{Result: result}
+	return protocol.Reply{Result: result}, left
 }
 
 // Undo takes back an ADD whose result did not reach the runtime; of other calls
@@ -96,6 +115,7 @@ type call struct {
 	netns   *os.File // nil: none came with it
 	head    cniconf.Head
 	others  delegates        // plugins of others, for this call
+	left    *aftermath       // of this call
 	wish    *netsource.Entry // what the network source wants of the tenant's own network; nil: nothing
 }
 
@@ -144,14 +164,15 @@ func (c *call) add(ctx context.Context) (printed []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer leave(&err)
+	held := &hold{leave: leave}
+	defer held.end(&err)
 	d := c.agent.delegated(attach.Attachment, c.others)
 	if err := d.clear(ctx, c.steps(conf)); err != nil {
 		return nil, err
 	}
 	printed, err = c.attach(ctx, conf, attach, d)
 	if err != nil && !d.record.Added {
-		d.takeBack(ctx)
+		c.takeBack(ctx, held, func(ctx context.Context) error { return d.undo(ctx, own) })
 	}
 	return printed, err
 }
@@ -182,7 +203,9 @@ func (c *call) attach(ctx context.Context, conf Config, attach tenant.AttachRequ
 	}
 	if err != nil {
 		d.record.Added = false
-		return nil, errors.Join(err, c.agent.service.Detach(context.WithoutCancel(ctx), attach.Attachment))
+		undoing, cancel := awaited(ctx)
+		defer cancel()
+		return nil, errors.Join(err, c.agent.service.Detach(undoing, attach.Attachment))
 	}
 	return printed, nil
 }

@@ -61,7 +61,9 @@ func (c *call) ipamAdd(ctx context.Context) ([]byte, error) {
 		return nil, err // of an earlier ADD, whose pod may be alive
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.agent.pools.GiveBack(context.WithoutCancel(ctx), got))
+		undoing, cancel := awaited(ctx)
+		defer cancel()
+		return nil, errors.Join(err, c.agent.pools.GiveBack(undoing, got))
 	}
 	return printLeases(conf, settled)
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/moat/internal/netsource"
-	"github.com/moatnet/moat/ipam"
 )
 
 // NetworkSource says which networks pods get.
@@ -32,7 +31,8 @@ func (c *call) addNetworks(ctx context.Context) (printed []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer leave(&err)
+	held := &hold{leave: leave}
+	defer held.end(&err)
 	rec, err := c.agent.networks.read(at)
 	if err != nil {
 		return nil, err
@@ -52,11 +52,11 @@ func (c *call) addNetworks(ctx context.Context) (printed []byte, err error) {
 	if !asked {
 		return c.add(ctx)
 	}
-	return c.askedNetworks(ctx, at, pod, conf)
+	return c.askedNetworks(ctx, held, pod, conf)
 }
 
 // askedNetworks asks the source and makes what it answers.
-func (c *call) askedNetworks(ctx context.Context, at ipam.Attachment, pod netsource.Pod, conf Config) ([]byte, error) {
+func (c *call) askedNetworks(ctx context.Context, h *hold, pod netsource.Pod, conf Config) ([]byte, error) {
 	steps, err := c.planNetworks(ctx, pod, conf)
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (c *call) askedNetworks(ctx context.Context, at ipam.Attachment, pod netsou
 	if steps == nil {
 		return c.add(ctx)
 	}
-	rec := networkRecord{Attachment: at, Env: c.request.Env, Config: c.request.Config, At: time.Now(), Steps: steps}
+	rec := networkRecord{Attachment: c.agent.attachment(c.head.Name, c.request.Env), Env: c.request.Env, Config: c.request.Config, At: time.Now(), Steps: steps}
 	if rec.PodInode = c.visibleInode(); rec.PodInode != 0 {
 		rec.BootID = c.agent.boot
 	}
@@ -73,7 +73,7 @@ func (c *call) askedNetworks(ctx context.Context, at ipam.Attachment, pod netsou
 	}
 	printed, err := c.makeNetworks(ctx, conf, &rec)
 	if err != nil {
-		c.takeBack(ctx, rec, err)
+		c.takeBackNetworks(ctx, h, rec, err)
 		return nil, err
 	}
 	return printed, nil

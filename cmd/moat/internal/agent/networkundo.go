@@ -15,16 +15,15 @@ import (
 	"github.com/moatnet/moat/cmd/moat/internal/netsource"
 )
 
-// takeBack undoes what an ADD did that failed for a reason, also when its caller
-// is gone. What cannot be undone now stays recorded, for DEL, GC and the next ADD. A
-// plugin that refuses its configuration twice, to ADD and to DEL, did nothing.
-func (c *call) takeBack(ctx context.Context, rec networkRecord, why error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
-	defer cancel()
-	last := len(rec.Steps) - 1
-	if err := c.undo(ctx, rec, func(i int, err error) bool { return i == last && refused(why) && refused(err) }); err != nil {
-		c.agent.log.Error("undo a pod's networks; it is tried again later", "call", c.request.Env.Subject(), "error", err)
+// takeBackNetworks undoes what an ADD did that failed for a reason. A plugin that
+// refuses its configuration twice, to ADD and to DEL, did nothing.
+func (c *call) takeBackNetworks(ctx context.Context, h *hold, rec networkRecord, why error) {
+	failed := ""
+	if n := len(rec.Steps); n > 0 {
+		failed = rec.Steps[n-1].IfName
 	}
+	forgiven := func(s netsource.Step, err error) bool { return s.IfName == failed && refused(why) && refused(err) }
+	c.takeBack(ctx, h, func(ctx context.Context) error { return c.undo(ctx, &rec, forgiven) })
 }
 
 // refused says whether a plugin did not take its configuration (CNI 1.1.0,
@@ -37,27 +36,28 @@ func refused(err error) bool {
 // undoSteps undoes all networks of a record in reverse, and forgets it when
 // nothing of them is left.
 func (c *call) undoSteps(ctx context.Context, rec networkRecord) error {
-	return c.undo(ctx, rec, func(int, error) bool { return false })
+	return c.undo(ctx, &rec, func(netsource.Step, error) bool { return false })
 }
 
-// undo is undoSteps; forgiven says which failure of which step is none.
-func (c *call) undo(ctx context.Context, rec networkRecord, forgiven func(int, error) bool) error {
+// undo is undoSteps; forgiven says which failure of which step is none. The record
+// has what is left, in memory too.
+func (c *call) undo(ctx context.Context, rec *networkRecord, forgiven func(netsource.Step, error) bool) error {
 	undo := *c
 	undo.request.Env.Command = cniconf.Del
 	undo.others.env = undo.request.Env
 	var errs []error
 	var left []netsource.Step
-	for i, s := range slices.Backward(rec.Steps) {
-		if err := undo.undoStep(ctx, rec, s); err != nil && !forgiven(i, err) {
+	for _, s := range slices.Backward(rec.Steps) {
+		if err := undo.undoStep(ctx, *rec, s); err != nil && !forgiven(s, err) {
 			errs, left = append(errs, err), append(left, s)
 		}
 	}
+	slices.Reverse(left)
+	rec.Steps, rec.Done = left, false
 	if len(left) == 0 {
 		return c.agent.networks.remove(rec.Attachment)
 	}
-	slices.Reverse(left)
-	rec.Steps, rec.Done = left, false
-	return errors.Join(append(errs, c.agent.networks.write(rec))...)
+	return errors.Join(append(errs, c.agent.networks.write(*rec))...)
 }
 
 func (c *call) undoStep(ctx context.Context, rec networkRecord, s netsource.Step) error {

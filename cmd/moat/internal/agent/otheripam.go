@@ -72,7 +72,11 @@ func (l lender) Lend(ctx context.Context, r tenant.AttachRequest) (tenant.Attach
 }
 
 // Return implements tenant.Lender.
-func (l lender) Return(ctx context.Context) { l.d.takeBack(ctx) }
+func (l lender) Return(ctx context.Context) {
+	if err := l.d.undo(ctx, own); err != nil {
+		l.call.notUndone(err)
+	}
+}
 
 // dns is what the plugin said of name servers; nil: nothing.
 func (d *delegated) dns(conf Config) *dns {

@@ -27,9 +27,9 @@ type Options struct {
 	Release wire.Release
 	// Base is the path that the API lies below; empty is DefaultBase.
 	Base string
-	// Logger receives each request and each write at level debug, and what
-	// went wrong inside at level error; nil logs nothing. It is never given a
-	// token or a password.
+	// Logger receives each request at level debug, each change and who made it at
+	// level info, and what went wrong inside at level error; nil logs nothing. It
+	// is never given a token or a password.
 	Logger *slog.Logger
 }
 

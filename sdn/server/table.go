@@ -118,9 +118,19 @@ func (res resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if method != http.MethodGet {
-		res.log.DebugContext(r.Context(), "written", "method", method, "path", r.URL.Path, "location", a.location)
+		res.changed(r, a.location)
 	}
 	res.send(w, r, gives, a)
+}
+
+// changed tells the log who changed what, for those who look for it afterwards.
+func (s *server) changed(r *http.Request, location string) {
+	who := identityOf(r.Context())
+	said := []any{"user", who.User, "from", r.RemoteAddr, "method", r.Method, "path", r.URL.Path}
+	if location != "" {
+		said = append(said, "location", location)
+	}
+	s.log.InfoContext(r.Context(), "changed through the REST API", said...)
 }
 
 // run reads the query and the body, does the operation and puts the answer in the form that

@@ -10,6 +10,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // Veth says what pair Make makes.
@@ -148,7 +150,7 @@ func clearLeftover(ctx context.Context, w wires, v Veth) error {
 		if !ours(end, v.HostNS, v.HostAlias) {
 			return fmt.Errorf("%s has alias %q: %w", end.name, end.alias, ErrForeign)
 		}
-		return w.host.deleteLink(ctx, end.index)
+		return effect.Undo("remove a pair that is in the way, by its host end", func() error { return w.host.deleteLink(ctx, end.index) })
 	}
 	end, err = findLink(ctx, w.pod, v.PodName)
 	if err != nil || end == nil {
@@ -161,7 +163,7 @@ func clearLeftover(ctx context.Context, w wires, v Veth) error {
 	if !unfinished && (v.HostAlias == "" || end.alias != v.HostAlias) {
 		return fmt.Errorf("%s: %w", end.name, ErrInterfaceExists)
 	}
-	return w.pod.deleteLink(ctx, end.index)
+	return effect.Undo("remove a pair that is in the way, by its pod's end", func() error { return w.pod.deleteLink(ctx, end.index) })
 }
 
 // ours says whether a host end is a pair's with that alias. One without alias, in a

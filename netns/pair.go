@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // undoTimeout is how long the clean-up after a failed step may take when the
@@ -74,7 +76,7 @@ func (p *Pair) create(ctx context.Context, create func(context.Context, wires, V
 		p.w.host.do(ctx, step{"set alias of " + p.v.HostName, setAlias(end.index, p.v.HostAlias), nil}),
 		p.w.pod.do(ctx, step{"set lo up", setUp(loopbackIndex), nil}))
 	if err != nil {
-		return errors.Join(err, p.remove(ctx))
+		return errors.Join(err, effect.Undo("remove a pair that was not stamped", func() error { return p.remove(ctx) }))
 	}
 	return nil
 }
@@ -95,7 +97,7 @@ func (p *Pair) finish(ctx context.Context, v Veth) (Made, error) {
 		p.made.PodMAC = v.PodMAC
 	}
 	if err := p.setUp(ctx, v); err != nil {
-		return Made{}, errors.Join(err, p.remove(ctx))
+		return Made{}, errors.Join(err, effect.Undo("remove a pair that was not set up", func() error { return p.remove(ctx) }))
 	}
 	return p.made, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // errAgain says that a leftover was cleared away and the attach is to be begun
@@ -29,7 +30,8 @@ func (m *Manager) Attach(ctx context.Context, r AttachRequest) (got Attached, er
 	defer leave(&err)
 	m.finishIfAlone(ctx, r.Attachment)
 	if m.tombs.has(r.Attachment) {
-		if err := m.detach(ctx, r.Attachment); err != nil {
+		err := effect.Undo("detach what has a tombstone, before its next ADD", func() error { return m.detach(ctx, r.Attachment) })
+		if err != nil {
 			return Attached{}, m.fault(what, err)
 		}
 	}
@@ -83,7 +85,7 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 	}
 	if errors.Is(err, ipam.ErrUnavailable) {
 		m.undo(ctx, r.Attachment, undo{{"find out whether the lease was recorded", func(ctx context.Context) error {
-			return m.detachIfAnswered(ctx, r.Attachment)
+			return effect.Undo("detach what an ADD may have leased", func() error { return m.detachIfAnswered(ctx, r.Attachment) })
 		}}})
 	}
 	if err != nil {
@@ -92,10 +94,12 @@ func (m *Manager) once(ctx context.Context, n *network, r AttachRequest) (Attach
 	rec := got.Record
 	var u undo
 	u.push("release the lease", func(ctx context.Context) error {
-		if r.Lender != nil {
-			return m.leave(ctx, rec.Attachment)
-		}
-		return m.opt.Store.Release(ctx, rec)
+		return effect.Undo("release the lease of an ADD that failed", func() error {
+			if r.Lender != nil {
+				return m.leave(ctx, rec.Attachment)
+			}
+			return m.opt.Store.Release(ctx, rec)
+		})
 	})
 	err = m.fulfil(ctx, r, &rec, got, &u)
 	if err == nil && r.Lender != nil {
@@ -120,8 +124,12 @@ func (m *Manager) fulfil(ctx context.Context, r AttachRequest, rec *ipam.Record,
 	w := wire(*rec)
 	w.PodNS = r.Netns
 	port := sdn.PortID(rec.Port)
-	u.push("delete the port", func(ctx context.Context) error { return gone(m.opt.API.DeletePort(ctx, port)) })
-	u.push("remove the veth pair", func(ctx context.Context) error { return m.opt.Pods.Remove(ctx, w) })
+	u.push("delete the port", func(ctx context.Context) error {
+		return effect.Undo("delete the port of an ADD that failed", func() error { return gone(m.opt.API.DeletePort(ctx, port)) })
+	})
+	u.push("remove the veth pair", func(ctx context.Context) error {
+		return effect.Undo("remove the pair of an ADD that failed", func() error { return m.opt.Pods.Remove(ctx, w) })
+	})
 	var made PodMade
 	pair := func(ctx context.Context) (err error) {
 		finish := m.opt.Pods.Make
@@ -185,7 +193,7 @@ func (m *Manager) resume(ctx context.Context, r AttachRequest, rec ipam.Record) 
 	}
 	if err != nil {
 		m.log.Info("attachment is recorded but not in place; it is made anew", "attachment", rec.Attachment.String(), "error", err)
-		if err := m.dismantle(ctx, rec); err != nil {
+		if err := effect.Undo("clear away what an earlier ADD left", func() error { return m.dismantle(ctx, rec) }); err != nil {
 			return Attached{}, err
 		}
 		return Attached{}, errAgain

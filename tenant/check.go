@@ -12,6 +12,7 @@ import (
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // Check implements Service. What a plugin behind this one may change, MAC and
@@ -85,7 +86,7 @@ func (m *Manager) Collect(ctx context.Context, node, network string, valid []ipa
 	var errs []error
 	for _, rec := range rs {
 		if !keep[rec.Attachment] && !m.busy.Taken(rec.Attachment) {
-			errs = append(errs, m.Detach(ctx, rec.Attachment))
+			errs = append(errs, effect.Undo("detach what GC does not name", func() error { return m.Detach(ctx, rec.Attachment) }))
 		}
 	}
 	return m.fault(what, errors.Join(errs...))

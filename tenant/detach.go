@@ -8,6 +8,7 @@ import (
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // Detach implements Service.
@@ -66,16 +67,20 @@ func (m *Manager) detach(ctx context.Context, a ipam.Attachment) error {
 func (m *Manager) dismantle(ctx context.Context, rec ipam.Record) error {
 	err := both(ctx,
 		func(ctx context.Context) error {
-			return op("delete port "+rec.Port, gone(m.opt.API.DeletePort(ctx, sdn.PortID(rec.Port))))
+			return op("delete port "+rec.Port, effect.Undo("delete the port of an attachment", func() error {
+				return gone(m.opt.API.DeletePort(ctx, sdn.PortID(rec.Port)))
+			}))
 		},
 		func(ctx context.Context) error {
 			if rec.Node != m.opt.Node {
 				return nil // its engine removes what has no port
 			}
-			return op("remove the veth pair", m.opt.Pods.Remove(ctx, wire(rec)))
+			return op("remove the veth pair", effect.Undo("remove the pair of an attachment", func() error {
+				return m.opt.Pods.Remove(ctx, wire(rec))
+			}))
 		})
 	if err != nil {
 		return fmt.Errorf("pod %s/%s of tenant %s: %w", rec.PodNamespace, rec.PodName, rec.Tenant, err)
 	}
-	return m.opt.Store.Release(ctx, rec)
+	return effect.Undo("release the lease of an attachment", func() error { return m.opt.Store.Release(ctx, rec) })
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // doubtAge is how long a request to create a port may be on its way, whose answer
@@ -98,7 +99,8 @@ func (m *Manager) removeLatecomersOf(ctx context.Context, d doubt) error {
 	}
 	for id := range own {
 		m.log.Info("a port came into being after its attachment was undone; it is removed", "tenant", d.tenant, "port", id)
-		if err := gone(m.opt.API.DeletePort(ctx, id)); err != nil {
+		err := effect.Undo("delete a port that came after its attachment was undone", func() error { return gone(m.opt.API.DeletePort(ctx, id)) })
+		if err != nil {
 			return op(fmt.Sprintf("delete port %s", id), err)
 		}
 	}

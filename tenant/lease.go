@@ -10,6 +10,7 @@ import (
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // lease records the attachment with an address of the tenant's: the requested
@@ -86,7 +87,8 @@ func (m *Manager) leaseIn(ctx context.Context, n *network, i int, r AttachReques
 	rec, port, err := m.record(ctx, n, rec)
 	got := leased{rec, <-pair, port}
 	if err != nil && got.pair != nil {
-		err = errors.Join(err, op("remove the veth pair", got.pair.Abandon(ctx)))
+		undone := effect.Undo("abandon a pair without a lease", func() error { return got.pair.Abandon(ctx) })
+		err = errors.Join(err, op("remove the veth pair", undone))
 	}
 	return got, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 const (
@@ -241,7 +242,8 @@ func (m *mender) mend(ctx context.Context, b *base, w *wound) (err error) {
 func (m *mender) finishTenant(ctx context.Context, b *base, rec ipam.Tenant, w *wound) error {
 	if rec.State == ipam.TenantDeleting {
 		m.log.Info("a tenant's network was left half removed; the removal is finished", "tenant", rec.Name)
-		return op(fmt.Sprintf("finish the removal of tenant %q", rec.Name), m.finishDelete(ctx, b, rec))
+		finished := effect.Undo("finish the removal of a tenant", func() error { return m.finishDelete(ctx, b, rec) })
+		return op(fmt.Sprintf("finish the removal of tenant %q", rec.Name), finished)
 	}
 	what := "make again what was deleted of tenant"
 	if rec.State == ipam.TenantReady {

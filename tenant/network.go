@@ -11,6 +11,7 @@ import (
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // network is what this process remembers of a tenant's network, so that an
@@ -71,7 +72,7 @@ func (m *Manager) ensure(ctx context.Context, b *base, tenant sdn.TenantID, rebu
 	}
 	if rec.State == ipam.TenantDeleting {
 		// Whoever deletes it may be gone; finish that, and claim anew.
-		if err := m.finishDelete(ctx, b, rec); err != nil {
+		if err := effect.Undo("finish the removal of a tenant that comes again", func() error { return m.finishDelete(ctx, b, rec) }); err != nil {
 			return nil, err
 		}
 		return nil, ipam.ErrStale
@@ -181,7 +182,8 @@ func (m *Manager) overtaken(ctx context.Context, b *base, rec ipam.Tenant, cause
 	if err != nil && !errors.Is(err, ipam.ErrNotFound) {
 		return errors.Join(cause, err)
 	}
-	if err := m.removeObjects(ctx, b, rec); err != nil {
+	err = effect.Undo("remove what was built of a tenant that is no more", func() error { return m.removeObjects(ctx, b, rec) })
+	if err != nil {
 		return errors.Join(cause, err)
 	}
 	return fmt.Errorf("tenant %s was deleted while its network was built: %w", rec.Name, ipam.ErrStale)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // DetachIf detaches what a record of this node says, if gone says so, which is
@@ -17,7 +18,7 @@ func (m *Manager) DetachIf(ctx context.Context, rec ipam.Record, gone func(conte
 		if yes, err := gone(ctx, now); err != nil || !yes {
 			return false, err
 		}
-		err := m.detach(ctx, now.Attachment)
+		err := effect.Undo("detach what has no pod any more", func() error { return m.detach(ctx, now.Attachment) })
 		return err == nil, err
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 const (
@@ -119,7 +120,7 @@ func (m *Manager) finish(ctx context.Context, except ipam.Attachment) error {
 			continue
 		}
 		if m.tombs.has(a) {
-			err = m.detach(ctx, a)
+			err = effect.Undo("detach what has a tombstone", func() error { return m.detach(ctx, a) })
 			errs = append(errs, err)
 		}
 		leave(&err)
@@ -183,7 +184,7 @@ func (m *Manager) settle(ctx context.Context, rec ipam.Record) (err error) {
 	}
 	if err != nil {
 		m.log.Info("attachment was left half made; it is undone", "attachment", rec.Attachment.String(), "error", err)
-		return m.detach(ctx, rec.Attachment)
+		return effect.Undo("detach what was left half made", func() error { return m.detach(ctx, rec.Attachment) })
 	}
 	m.confirmLater(rec)
 	return nil

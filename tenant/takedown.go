@@ -7,6 +7,7 @@ import (
 
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/sdn"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // DeleteTenant removes a tenant's network, the provider's side too, and hands
@@ -68,7 +69,7 @@ func (m *Manager) finishDelete(ctx context.Context, b *base, rec ipam.Tenant) er
 	if err := m.removeObjects(ctx, b, rec); err != nil {
 		return err
 	}
-	return m.opt.Store.DropTenant(ctx, rec)
+	return effect.Undo("drop the record of a tenant", func() error { return m.opt.Store.DropTenant(ctx, rec) })
 }
 
 // removeObjects removes what was made for a record; each may be gone already.
@@ -80,25 +81,25 @@ func (m *Manager) removeObjects(ctx context.Context, b *base, rec ipam.Tenant) e
 		return err
 	}
 	api, l := m.opt.API, b.around.layout(n, rec)
-	if err := gone(api.DeletePort(ctx, l.Far.ID)); err != nil {
+	if err := effect.Undo("delete a tenant's port of the provider", func() error { return gone(api.DeletePort(ctx, l.Far.ID)) }); err != nil {
 		return op("delete the provider's port", err)
 	}
 	// The routes go with their port; a topology that thinks otherwise is asked.
 	for _, r := range l.ProviderRoutes {
-		if err := gone(api.DeleteRoute(ctx, r.ID)); err != nil {
+		if err := effect.Undo("delete a tenant's route of the provider", func() error { return gone(api.DeleteRoute(ctx, r.ID)) }); err != nil {
 			return op(fmt.Sprintf("delete the provider's route to %s", r.Dst), err)
 		}
 	}
 	for _, br := range l.Bridges {
-		if err := gone(api.DeleteBridge(ctx, br.Bridge.ID)); err != nil {
+		if err := effect.Undo("delete a tenant's bridge", func() error { return gone(api.DeleteBridge(ctx, br.Bridge.ID)) }); err != nil {
 			return op("delete bridge "+br.Bridge.Name, err)
 		}
 	}
-	if err := gone(api.DeleteRouter(ctx, l.Router.ID)); err != nil {
+	if err := effect.Undo("delete a tenant's router", func() error { return gone(api.DeleteRouter(ctx, l.Router.ID)) }); err != nil {
 		return op("delete router "+l.Router.Name, err)
 	}
 	for _, c := range []sdn.Chain{l.In, l.Out} {
-		if err := gone(api.DeleteChain(ctx, c.ID)); err != nil {
+		if err := effect.Undo("delete a tenant's chain", func() error { return gone(api.DeleteChain(ctx, c.ID)) }); err != nil {
 			return op("delete chain "+c.Name, err)
 		}
 	}

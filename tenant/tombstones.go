@@ -165,7 +165,9 @@ func (t *tombstones) remove(a ipam.Attachment) error {
 		return nil
 	}
 	if t.dir != "" {
-		err := effect.Do(effect.File, "remove a tombstone", func() error { return os.Remove(t.file(a)) })
+		err := effect.Undo("remove a tombstone", func() error {
+			return effect.Do(effect.File, "remove a tombstone", func() error { return os.Remove(t.file(a)) })
+		})
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove tombstone of %s: %w", a, err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/dataplane/rtnl"
+	"github.com/moatnet/moat/sdn/effect"
 	"github.com/moatnet/moat/sdn/plan"
 )
 
@@ -120,7 +121,7 @@ func (j *job) clearHalf(peer Space, name string) error {
 		return fmt.Errorf("link %s: its name is taken by a stranger, alias %q", name, old.Alias)
 	}
 	j.report.Links++
-	return peer.Write([]rtnl.Request{rtnl.DelLink(old.Index, name)})
+	return effect.Undo("delete half of an older pair", func() error { return peer.Write([]rtnl.Request{rtnl.DelLink(old.Index, name)}) })
 }
 
 // dropLinks removes stamped interfaces that are not wanted: at once when this
@@ -193,7 +194,9 @@ func (j *job) drop(l rtnl.Link) error {
 	if j.isGuest(l) {
 		err = j.giveBack(l)
 	} else {
-		err = j.space.open.Write([]rtnl.Request{rtnl.DelLink(l.Index, l.Name)})
+		err = effect.Undo("delete an interface that no plan wants", func() error {
+			return j.space.open.Write([]rtnl.Request{rtnl.DelLink(l.Index, l.Name)})
+		})
 	}
 	if err != nil {
 		return err

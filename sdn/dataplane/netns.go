@@ -73,7 +73,8 @@ func createNamespace(dir, name, alias string) error {
 		done <- pinNew(path, alias)
 	}()
 	if err := <-done; err != nil {
-		return fmt.Errorf("create namespace %s: %w", name, errors.Join(err, removePin(path)))
+		undone := effect.Undo("remove the file of a namespace that was not pinned", func() error { return removePin(path) })
+		return fmt.Errorf("create namespace %s: %w", name, errors.Join(err, undone))
 	}
 	return nil
 }
@@ -196,7 +197,8 @@ func removeNamespace(dir, name string) error {
 	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("remove namespace %s: %w", name, err)
 	}
-	if err := removePin(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err = effect.Undo("remove the file of a namespace that was unpinned", func() error { return removePin(path) })
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove namespace %s: %w", name, err)
 	}
 	return nil

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"time"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // remove takes a namespace away that no device has any more, if it is this
@@ -34,7 +37,8 @@ func (j *job) remove() error {
 	}
 	s.silenceAll()
 	s.leave()
-	if err := j.kernel.RemoveNamespace(s.name); err != nil {
+	err = effect.Undo("remove a namespace that no device has", func() error { return j.kernel.RemoveNamespace(s.name) })
+	if err != nil {
 		return err
 	}
 	j.report.Namespaces++
@@ -45,7 +49,11 @@ func (j *job) remove() error {
 // removeFile removes the file where the namespace was, now or when it is old enough.
 func (j *job) removeFile() error {
 	name := j.space.name
-	left, err := j.kernel.RemoveFile(name, j.cfg.Grace)
+	var left time.Duration
+	err := effect.Undo("remove the empty file of a namespace", func() (err error) {
+		left, err = j.kernel.RemoveFile(name, j.cfg.Grace)
+		return err
+	})
 	if left > 0 {
 		j.timers.within(alarm{name, orphanAlarm}, left, func() { j.queue.add(name, true) })
 	}

@@ -8,12 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
-)
-
-// What the test answers, one byte to each line that it is sent.
-const (
-	GoOn = 'g'
-	Fail = 'f' // before a step: it is not done, and fails; after it: its outcome is lost
+	"strings"
 )
 
 // ErrInjected is the failure of a step that the test had fail.
@@ -31,19 +26,46 @@ func Do(kind Kind, what string, step func() error) error {
 		return step()
 	}
 	defer gate.Close()
-	if err := ask(gate, "before", kind, what); err != nil {
-		return err
+	if ask(gate, "before", string(kind), what) == Fail {
+		return injected("before", kind, what)
 	}
-	return errors.Join(step(), ask(gate, "after", kind, what))
+	err = step()
+	if ask(gate, "after", string(kind), what) == Fail {
+		return errors.Join(err, injected("after", kind, what))
+	}
+	return err
 }
 
-func ask(gate net.Conn, when string, kind Kind, what string) error {
-	if _, err := fmt.Fprintf(gate, "%s %s %s\n", when, kind, what); err != nil {
+func injected(when string, kind Kind, what string) error {
+	return fmt.Errorf("%s %s %q: %w", when, kind, what, ErrInjected)
+}
+
+// Undo runs what takes back something that was done, unless the test has it taken
+// out. what says in a few words what is taken back; it is a constant.
+func Undo(what string, undo func() error) error {
+	path := os.Getenv(GateVar)
+	if path == "" {
+		return undo()
+	}
+	gate, err := net.Dial("unix", path)
+	if err != nil { // the test is over
+		return undo()
+	}
+	answer := ask(gate, Undoing, what)
+	gate.Close()
+	if answer == Pretend {
 		return nil
 	}
-	answer := make([]byte, 1)
-	if _, err := io.ReadFull(gate, answer); err == nil && answer[0] == Fail {
-		return fmt.Errorf("%s %s %q: %w", when, kind, what, ErrInjected)
+	return undo()
+}
+
+func ask(gate net.Conn, words ...string) byte {
+	if _, err := fmt.Fprintln(gate, strings.Join(words, " ")); err != nil {
+		return GoOn
 	}
-	return nil
+	answer := make([]byte, 1)
+	if _, err := io.ReadFull(gate, answer); err != nil {
+		return GoOn
+	}
+	return answer[0]
 }

@@ -20,3 +20,13 @@ const (
 // a test is told of every step; without it, or in a build without
 // the tag crashpoints, steps just run.
 const GateVar = "MOAT_CRASHPOINTS"
+
+// What the test answers, one byte to each line that it is sent.
+const (
+	GoOn    = 'g'
+	Fail    = 'f' // before a step: it is not done, and fails; after it: its outcome is lost
+	Pretend = 'p' // of an undo: it is not done, and said to be done
+)
+
+// Undoing begins the line of an undo; what is taken back follows.
+const Undoing = "undo"

@@ -3,15 +3,19 @@ package crash
 import (
 	"bufio"
 	"errors"
+	"maps"
 	"math"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // gate is told of every step of a daemon that changes something, and lets it pass
@@ -21,14 +25,18 @@ type gate struct {
 
 	mu    sync.Mutex
 	armed bool
+	fails bool     // the point fails; else its process is to be killed there
 	at    int      // the point, counted from 1 when it was armed
 	seen  []string // points since it was armed
 	fired chan string
 	held  []net.Conn
+
+	out   map[string]bool // undos that are taken out
+	asked map[string]bool // undos that a process began, or would have
 }
 
-func newGate(t *testing.T, dir string) *gate {
-	g := &gate{path: filepath.Join(dir, "gate.sock"), fired: make(chan string, 1)}
+func newGate(t testing.TB, dir string) *gate {
+	g := &gate{path: filepath.Join(dir, "gate.sock"), fired: make(chan string, 1), asked: map[string]bool{}}
 	l, err := net.Listen("unix", g.path)
 	require.NoError(t, err)
 	var tasks sync.WaitGroup
@@ -54,39 +62,78 @@ func newGate(t *testing.T, dir string) *gate {
 func (g *gate) serve(c net.Conn) {
 	lines := bufio.NewScanner(c)
 	for lines.Scan() {
-		if g.holds(lines.Text(), c) {
+		answer := g.answer(lines.Text(), c)
+		if answer == held {
 			return // its process is killed; disarm closes the connection
 		}
-		if _, err := c.Write([]byte{'g'}); err != nil {
+		if _, err := c.Write([]byte{answer}); err != nil {
 			break
 		}
 	}
 	_ = c.Close()
 }
 
-// holds says whether the step waits at the point for its process's end.
-func (g *gate) holds(point string, c net.Conn) bool {
+// held is the answer that never comes.
+const held = 0
+
+// answer is what a line is answered; held: its process waits for its end.
+func (g *gate) answer(line string, c net.Conn) byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.armed {
-		return false
+	if undo, begins := strings.CutPrefix(line, effect.Undoing+" "); begins {
+		g.asked[undo] = true
+		if g.out[undo] {
+			return effect.Pretend
+		}
+		return effect.GoOn
 	}
-	g.seen = append(g.seen, point)
+	if !g.armed {
+		return effect.GoOn
+	}
+	g.seen = append(g.seen, line)
 	if len(g.seen) < g.at {
-		return false
+		return effect.GoOn
 	}
 	if len(g.seen) == g.at {
-		g.fired <- point
+		g.fired <- line
 	}
-	g.held = append(g.held, c) // what comes after the point comes too late
-	return true
+	switch {
+	case !g.fails:
+		g.held = append(g.held, c) // what comes after the point comes too late
+		return held
+	case len(g.seen) == g.at:
+		return effect.Fail
+	}
+	return effect.GoOn
 }
 
 // arm has the gate fire at the n-th point from now on.
-func (g *gate) arm(n int) {
+func (g *gate) arm(n int) { g.set(n, false) }
+
+// armToFail has the n-th point from now on fail.
+func (g *gate) armToFail(n int) { g.set(n, true) }
+
+func (g *gate) set(n int, fails bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.armed, g.at, g.seen = true, n, nil
+	g.armed, g.fails, g.at, g.seen = true, fails, n, nil
+}
+
+// takeOut has undos be taken out from now on, in place of those before.
+func (g *gate) takeOut(undos ...string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.out = map[string]bool{}
+	for _, u := range undos {
+		g.out[u] = true
+	}
+}
+
+// undos are those that were asked for so far, in order.
+func (g *gate) undos() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Sorted(maps.Keys(g.asked))
 }
 
 // record lets everything pass, and returns the steps that began while op ran and

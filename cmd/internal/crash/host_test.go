@@ -37,7 +37,7 @@ func withPrograms(m *testing.M) int {
 
 // host is a machine with a daemon that a gate stands beside.
 type host struct {
-	t      *testing.T
+	t      testing.TB
 	lab    *lab.Lab
 	ns     *lab.Namespace
 	daemon *lab.Daemon
@@ -45,16 +45,16 @@ type host struct {
 	place  world.Place
 }
 
-func newHost(t *testing.T, args ...string) *host {
+func newHost(t testing.TB, args ...string) *host {
 	l, err := lab.New()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	h := &host{t: t, lab: l, gate: newGate(t, l.Dir)}
-	t.Setenv(effect.GateVar, h.gate.path)
 	h.ns, _, err = l.Uplinked()
 	require.NoError(t, err)
 	endpoint := h.etcd()
-	h.daemon = &lab.Daemon{Bin: bin, Dir: l.Dir, Host: h.ns, Args: append([]string{"--etcd-endpoints", endpoint}, args...)}
+	h.daemon = &lab.Daemon{Bin: bin, Dir: l.Dir, Host: h.ns, Args: append([]string{"--etcd-endpoints", endpoint}, args...),
+		Env: []string{effect.GateVar + "=" + h.gate.path}}
 	h.place.Namespaces = map[string]string{"host": h.ns.Path}
 	h.place.NetnsDir = h.daemon.NetnsDir()
 	h.place.Folders = []string{h.daemon.DataDir(), h.daemon.ConfDir()}

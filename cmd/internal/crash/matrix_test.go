@@ -187,7 +187,7 @@ func TestKilledInBridgeGrowthThenAdd(t *testing.T) {
 	})
 }
 
-func write(t *testing.T, text string) string {
+func write(t testing.TB, text string) string {
 	path := filepath.Join(t.TempDir(), "moat.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path

@@ -19,6 +19,7 @@ type Daemon struct {
 	Dir     string // its data, socket and CNI configuration
 	Host    *Namespace
 	Args    []string // further arguments
+	Env     []string // and further environment, as NAME=VALUE
 	Command string   // "up" when empty
 
 	cmd  *exec.Cmd
@@ -62,7 +63,7 @@ func (d *Daemon) Launch() error {
 	}
 	args := append([]string{command, "--data-dir", d.DataDir(), "--socket", d.Socket(), "--cni-conf-dir", d.ConfDir(), "--netns-dir", d.NetnsDir()}, d.Args...)
 	d.cmd = exec.Command(filepath.Join(d.Bin, "moat"), args...)
-	d.cmd.Stdout, d.cmd.Stderr = log, log
+	d.cmd.Stdout, d.cmd.Stderr, d.cmd.Env = log, log, append(os.Environ(), d.Env...)
 	if err := d.bring(d.cmd); err != nil {
 		return fmt.Errorf("start moat: %w", err)
 	}

@@ -68,7 +68,7 @@ func TestEveryEffectPassesTheSeam(t *testing.T) {
 		name := strings.TrimPrefix(p.ImportPath, module)
 		for _, f := range p.GoFiles {
 			file, set := parse(t, filepath.Join(p.Dir, f))
-			walk(file, func(call *ast.CallExpr, inside bool, function string) {
+			walk(file, isDo, func(call *ast.CallExpr, inside bool, function string) {
 				if inside || !changes(file, call) {
 					return
 				}
@@ -97,8 +97,9 @@ func parse(t *testing.T, path string) (*ast.File, *token.FileSet) {
 }
 
 // walk calls visit for each call of a file, and says whether it stands inside a
-// function that is handed to effect.Do, and in which function of the file.
-func walk(file *ast.File, visit func(call *ast.CallExpr, inside bool, function string)) {
+// function that is handed to a call that into is true of, and in which function of the
+// file.
+func walk(file *ast.File, into func(*ast.CallExpr) bool, visit func(call *ast.CallExpr, inside bool, function string)) {
 	for _, d := range file.Decls {
 		f, ok := d.(*ast.FuncDecl)
 		if !ok {
@@ -112,7 +113,7 @@ func walk(file *ast.File, visit func(call *ast.CallExpr, inside bool, function s
 					return true
 				}
 				visit(call, inside, f.Name.Name)
-				if !isDo(call) {
+				if !into(call) {
 					return true
 				}
 				for _, a := range call.Args {
@@ -190,7 +191,7 @@ func TestEveryClientOfEtcdIsWrapped(t *testing.T) {
 		for _, f := range p.GoFiles {
 			file, set := parse(t, filepath.Join(p.Dir, f))
 			made, wrapped := 0, 0
-			walk(file, func(call *ast.CallExpr, _ bool, _ string) {
+			walk(file, isDo, func(call *ast.CallExpr, _ bool, _ string) {
 				if is(call, "clientv3", "New") || is(call, "embedetcd", "Start") {
 					made++
 				}
@@ -205,7 +206,7 @@ func TestEveryClientOfEtcdIsWrapped(t *testing.T) {
 
 // The list in docs is the list of the code.
 func TestEffectsAreListed(t *testing.T) {
-	text := effectsText(steps(t))
+	text := effectsText(steps(t)) + undosText(undos(t))
 	if *rewrite {
 		require.NoError(t, os.WriteFile(effectsDoc, []byte(text), 0o644))
 	}
@@ -221,7 +222,7 @@ func steps(t *testing.T) (all []step) {
 		}
 		for _, f := range p.GoFiles {
 			file, set := parse(t, filepath.Join(p.Dir, f))
-			walk(file, func(call *ast.CallExpr, _ bool, function string) {
+			walk(file, isDo, func(call *ast.CallExpr, _ bool, function string) {
 				if isDo(call) {
 					all = append(all, readStep(t, file, set, call, strings.TrimPrefix(p.ImportPath, module)+"/"+f+" "+function))
 				}
@@ -296,7 +297,7 @@ import "github.com/vishvananda/netlink"
 func f() { `+source+` }`, 0)
 		require.NoError(t, err)
 		found := 0
-		walk(file, func(call *ast.CallExpr, inside bool, _ string) {
+		walk(file, isDo, func(call *ast.CallExpr, inside bool, _ string) {
 			if !inside && changes(file, call) {
 				found++
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/internal/protocol"
+	"github.com/moatnet/moat/sdn/effect"
 	"github.com/moatnet/moat/tenant"
 )
 
@@ -72,7 +73,7 @@ func (a *Agent) lost(ctx context.Context, r protocol.Request, run protocol.Runne
 		a.log.Warn("the plugin did not confirm its result", "call", r.Env.Subject())
 		return
 	}
-	if err := a.Undo(ctx, r, run); err != nil {
+	if err := effect.Undo("undo an ADD whose result was lost", func() error { return a.Undo(ctx, r, run) }); err != nil {
 		a.log.Error("undo an ADD whose result was lost", "call", r.Env.Subject(), "error", err)
 	}
 }

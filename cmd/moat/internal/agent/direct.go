@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moatnet/moat/cmd/internal/protocol"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // Direct is a connection to an agent in the same process, for a plugin that
@@ -52,5 +53,7 @@ func (d *Direct) Close() error {
 	if d.lost == nil {
 		return nil
 	}
-	return d.agent.Undo(context.WithoutCancel(d.ctx), *d.lost, d.run)
+	return effect.Undo("undo an ADD whose result was not printed", func() error {
+		return d.agent.Undo(context.WithoutCancel(d.ctx), *d.lost, d.run)
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 const (
@@ -79,7 +80,7 @@ func (s *Sweeper) giveBack(ctx context.Context) error {
 			continue
 		}
 		s.Log.Info("the pod of a holding is gone; its addresses are given back", "attachment", h.Attachment.String(), "pool", h.Pool)
-		errs = append(errs, s.Store.GiveBack(ctx, h))
+		errs = append(errs, effect.Undo("give back the addresses of a pod that is gone", func() error { return s.Store.GiveBack(ctx, h) }))
 	}
 	return errors.Join(errs...)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -19,9 +20,12 @@ const (
 	// maxOutput is how much a plugin may print on standard output, in bytes; a
 	// result takes a few kB.
 	maxOutput = 1 << 20
-	// closing is how long a killed plugin's output is waited for: a child of its
-	// own that left its process group may hold it open.
+	// closing is how long the output of a plugin that ended is waited for: a child of
+	// its own may hold it open.
 	closing = time.Second
+	// discarding is that of one that was killed, of which nothing but its last words
+	// is of use: its caller has waited long enough.
+	discarding = 20 * time.Millisecond
 	// busyTries and busyPause: a program that is just being installed cannot be
 	// started for a moment.
 	busyTries = 5
@@ -62,9 +66,12 @@ func once(ctx context.Context, file string, r protocol.Run, environ []string, st
 	c := exec.CommandContext(ctx, file)
 	c.Env, c.Stdin, c.Stdout, c.Stderr = environ, bytes.NewReader(r.Config), out, copied{stderr}
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	c.WaitDelay = closing
-	err := c.Run()
+	c.Cancel = func() error {
+		c.WaitDelay = discarding // is read after this
+		return syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
+	}
+	err := leashed(c)
 	var ended *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
@@ -75,6 +82,25 @@ func once(ctx context.Context, file string, r protocol.Run, environ []string, st
 		return protocol.Ran{}, err
 	}
 	return protocol.Ran{Stdout: out.kept}, nil
+}
+
+// leashed runs c. What it started ends with this process, and when c was killed.
+func leashed(c *exec.Cmd) error {
+	l, err := newLeash()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	c.ExtraFiles = []*os.File{l.plugins}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	fastened := l.fasten(c.Process.Pid)
+	err = c.Wait()
+	if c.ProcessState.ExitCode() >= 0 { // it was not killed
+		fastened = errors.Join(fastened, l.loosen())
+	}
+	return errors.Join(err, fastened)
 }
 
 // failed is why a plugin did not end by itself; a caller that gave up, and time

@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -219,15 +220,25 @@ func TestKilledWhileOtherIPAMWorks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t)
-			o := newOther(t, vars{"ADD": "exec sleep 600"})
+			pid := filepath.Join(t.TempDir(), "pid")
+			o := newOther(t, vars{"ADD": "trap '' TERM; sleep 600 & echo $! >" + pid + "; wait"})
 			c := exec.Command(filepath.Join(pluginDir, "moat-cni"))
 			for k, v := range o.env(n, nil) {
 				c.Env = append(c.Env, k+"="+v)
 			}
 			c.Stdin = strings.NewReader(string(n.otherConf(nil)))
 			require.NoError(t, c.Start())
-			require.Eventually(t, func() bool { return len(o.calls(t)) == 1 }, time.Minute, time.Millisecond)
+			child := ""
+			require.Eventually(t, func() bool {
+				b, err := os.ReadFile(pid)
+				child = strings.TrimSpace(string(b))
+				return err == nil && bytes.HasSuffix(b, []byte("\n"))
+			}, time.Minute, time.Millisecond)
 			kill(t, n, c)
+			require.Eventually(t, func() bool {
+				b, err := os.ReadFile("/proc/" + child + "/stat")
+				return err != nil || bytes.Contains(b, []byte(") Z "))
+			}, time.Minute, time.Millisecond, "what the plugin had started is gone")
 			require.Eventually(t, func() bool { return len(o.calls(t)) == 2 }, time.Minute, time.Millisecond)
 			n.stop()
 			require.Equal(t, []string{"ADD c1", "DEL c1"}, o.calls(t))

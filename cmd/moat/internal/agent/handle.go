@@ -116,6 +116,7 @@ type call struct {
 	head    cniconf.Head
 	others  delegates        // plugins of others, for this call
 	left    *aftermath       // of this call
+	known   *kubernetesPod   // nil: it is asked when it is needed
 	wish    *netsource.Entry // what the network source wants of the tenant's own network; nil: nothing
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
 	"github.com/moatnet/moat/cmd/moat/internal/netsource"
+	"github.com/moatnet/moat/ipam"
 )
 
 // NetworkSource says which networks pods get.
@@ -20,13 +21,48 @@ type NetworkSource struct {
 	Required   bool     // a pod without an answer is refused; else it gets its tenant's network
 }
 
-// addNetworks makes all networks of a pod, or none of them.
-func (c *call) addNetworks(ctx context.Context) (printed []byte, err error) {
+// addNetworks makes all networks of a pod, or none of them. API server and network
+// source are asked while nobody has to wait for this call.
+func (c *call) addNetworks(ctx context.Context) ([]byte, error) {
 	pod, asked, err := c.pod()
 	if err != nil {
 		return nil, err
 	}
+	conf, err := ParseConfig(c.request.Config)
+	if err != nil {
+		return nil, err
+	}
+	c.known = c.ask(ctx, cniconf.Args(c.request.Env.Args))
 	at := c.agent.attachment(c.head.Name, c.request.Env)
+	for {
+		rec, err := c.agent.networks.read(at)
+		plan := networkPlan{known: !asked}
+		if err == nil && asked && rec == nil {
+			plan.known = true
+			plan.steps, err = c.planNetworks(ctx, pod, conf)
+		}
+		if err != nil {
+			return nil, err
+		}
+		printed, err := c.addPlanned(ctx, at, conf, plan)
+		if !errors.Is(err, errUnplanned) {
+			return printed, err
+		}
+	}
+}
+
+// errUnplanned says that the source has to be asked after all.
+var errUnplanned = errors.New("the networks that were recorded are undone, others are not known")
+
+// networkPlan is what a pod is to get; no steps: its tenant's network.
+type networkPlan struct {
+	known bool
+	steps []netsource.Step
+}
+
+// addPlanned is addNetworks, alone with the attachment. What is recorded counts before
+// what is planned.
+func (c *call) addPlanned(ctx context.Context, at ipam.Attachment, conf Config, plan networkPlan) (printed []byte, err error) {
 	leave, err := c.agent.networks.enter(ctx, at)
 	if err != nil {
 		return nil, err
@@ -37,33 +73,22 @@ func (c *call) addNetworks(ctx context.Context) (printed []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if rec == nil && !asked {
-		return c.add(ctx)
-	}
-	conf, err := ParseConfig(c.request.Config)
-	if err != nil {
-		return nil, err
-	}
 	if rec != nil {
 		if again, err := c.resumeNetworks(ctx, conf, *rec); again != nil || err != nil {
 			return again, err
 		}
 	}
-	if !asked {
+	switch {
+	case !plan.known:
+		return nil, errUnplanned
+	case plan.steps == nil:
 		return c.add(ctx)
 	}
-	return c.askedNetworks(ctx, held, pod, conf)
+	return c.recordNetworks(ctx, held, plan.steps, conf)
 }
 
-// askedNetworks asks the source and makes what it answers.
-func (c *call) askedNetworks(ctx context.Context, h *hold, pod netsource.Pod, conf Config) ([]byte, error) {
-	steps, err := c.planNetworks(ctx, pod, conf)
-	if err != nil {
-		return nil, err
-	}
-	if steps == nil {
-		return c.add(ctx)
-	}
+// recordNetworks makes networks that are not recorded yet.
+func (c *call) recordNetworks(ctx context.Context, h *hold, steps []netsource.Step, conf Config) ([]byte, error) {
 	rec := networkRecord{Attachment: c.agent.attachment(c.head.Name, c.request.Env), Env: c.request.Env, Config: c.request.Config, At: time.Now(), Steps: steps}
 	if rec.PodInode = c.visibleInode(); rec.PodInode != 0 {
 		rec.BootID = c.agent.boot

@@ -22,12 +22,15 @@ type Cluster interface {
 // is not Kubernetes' has none. There is no way on when they cannot be read: a pod
 // with a fixed address must not get another one.
 func (c *call) wishes(ctx context.Context, args map[string]string) (wishes.Wishes, error) {
-	namespace, name := args["K8S_POD_NAMESPACE"], args["K8S_POD_NAME"]
-	if c.agent.cluster == nil || namespace == "" || name == "" {
-		return wishes.Wishes{}, nil
+	known := c.known
+	if known == nil {
+		known = c.ask(ctx, args)
 	}
-	pod, err := c.agent.cluster.Pod(ctx, namespace, name, args["K8S_POD_UID"])
-	if err != nil {
+	pod, err := known.pod, known.err
+	switch {
+	case !known.asked:
+		return wishes.Wishes{}, nil
+	case err != nil:
 		return wishes.Wishes{}, &cniconf.Error{Code: cniconf.CodeTryAgain,
 			Msg:     fmt.Sprintf("%s: read the pod's annotations: %v", c.request.Env.Subject(), err),
 			Details: "the address that the pod wants is not known without them; check the API server and the configuration key kubernetes"}
@@ -37,6 +40,23 @@ func (c *call) wishes(ctx context.Context, args map[string]string) (wishes.Wishe
 		return w, c.annotationError(err)
 	}
 	return w, nil
+}
+
+// kubernetesPod is what the API server said of a call's pod.
+type kubernetesPod struct {
+	asked bool // it is one
+	pod   wishes.Pod
+	err   error
+}
+
+// ask asks for the call's pod.
+func (c *call) ask(ctx context.Context, args map[string]string) *kubernetesPod {
+	namespace, name := args["K8S_POD_NAMESPACE"], args["K8S_POD_NAME"]
+	if c.agent.cluster == nil || namespace == "" || name == "" {
+		return &kubernetesPod{}
+	}
+	pod, err := c.agent.cluster.Pod(ctx, namespace, name, args["K8S_POD_UID"])
+	return &kubernetesPod{true, pod, err}
 }
 
 func (c *call) annotationError(err error) error {

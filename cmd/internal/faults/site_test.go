@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
+	"github.com/moatnet/moat/cmd/internal/etcdcluster"
 	"github.com/moatnet/moat/cmd/internal/lab"
 	"github.com/moatnet/moat/cmd/internal/world"
 	"github.com/moatnet/moat/sdn/embedetcd"
@@ -26,7 +27,7 @@ var bin string
 func TestMain(m *testing.M) { os.Exit(withPrograms(m)) }
 
 func withPrograms(m *testing.M) int {
-	dir, err := lab.Build(nil, "moat", "moat-cni")
+	dir, err := lab.Build(nil, "moat", "moat-cni", etcdcluster.Program)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

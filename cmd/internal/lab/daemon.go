@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
 )
@@ -64,34 +63,10 @@ func (d *Daemon) Launch() error {
 	args := append([]string{command, "--data-dir", d.DataDir(), "--socket", d.Socket(), "--cni-conf-dir", d.ConfDir(), "--netns-dir", d.NetnsDir()}, d.Args...)
 	d.cmd = exec.Command(filepath.Join(d.Bin, "moat"), args...)
 	d.cmd.Stdout, d.cmd.Stderr, d.cmd.Env = log, log, append(os.Environ(), d.Env...)
-	if err := d.bring(d.cmd); err != nil {
+	if d.exit, err = d.Host.Bring(d.cmd); err != nil {
 		return fmt.Errorf("start moat: %w", err)
 	}
 	return nil
-}
-
-// bring starts cmd from a thread that lives as long as the process: the kernel
-// ends a process with the thread that started it, so that none outlives a lab
-// that was killed.
-func (d *Daemon) bring(cmd *exec.Cmd) error {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started, exit := make(chan error, 1), make(chan error, 1)
-	d.exit = exit
-	go func() {
-		err := d.Host.Do(func() error {
-			runtime.LockOSThread()
-			if err := cmd.Start(); err != nil {
-				return err
-			}
-			started <- nil
-			exit <- cmd.Wait()
-			return nil
-		})
-		if err != nil {
-			started <- err
-		}
-	}()
-	return <-started
 }
 
 func (d *Daemon) wait(ctx context.Context) error {

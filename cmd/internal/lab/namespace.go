@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -172,6 +174,29 @@ func (n *Namespace) Do(f func() error) error {
 		done <- f()
 	}()
 	return <-done
+}
+
+// Bring starts cmd inside the namespace, from a thread that lives as long as the
+// process: the kernel ends a process with the thread that started it, so that none
+// outlives a lab that was killed. The channel says how it ended.
+func (n *Namespace) Bring(cmd *exec.Cmd) (chan error, error) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, exit := make(chan error, 1), make(chan error, 1)
+	go func() {
+		err := n.Do(func() error {
+			runtime.LockOSThread()
+			if err := cmd.Start(); err != nil {
+				return err
+			}
+			started <- nil
+			exit <- cmd.Wait()
+			return nil
+		})
+		if err != nil {
+			started <- err
+		}
+	}()
+	return exit, <-started
 }
 
 // In runs f on a thread inside the network namespace at path.

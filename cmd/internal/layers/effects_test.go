@@ -48,7 +48,7 @@ var bySide = map[string]string{
 
 // outside are the trees that are no part of the product: what shows, measures and
 // tests it.
-var outside = []string{"cmd/internal/lab", "cmd/moat-bench", "cmd/moat-demo", "sdn/sdntest", "sdn/embedetcd/etcdproxy", "ipam/ipamtest", "sdn/storedtest", "examples", "cmd/internal/e2e"}
+var outside = []string{"cmd/internal/etcdcluster", "cmd/internal/lab", "cmd/moat-bench", "cmd/moat-demo", "sdn/sdntest", "sdn/embedetcd/etcdproxy", "ipam/ipamtest", "sdn/storedtest", "examples", "cmd/internal/e2e"}
 
 // step is one call of effect.Do.
 type step struct{ kind, what, place string }

@@ -55,7 +55,7 @@ var banned = map[string][]string{
 // starters may start programs: what shows Moat from outside, and the package that
 // runs CNI plugins of others. The product speaks to the kernel itself and starts
 // nothing else (no ip, nft or iptables); tests may.
-var starters = []string{"cmd/internal/delegate", "cmd/internal/lab", "cmd/moat-bench", "cmd/moat-demo"}
+var starters = []string{"cmd/internal/delegate", "cmd/internal/etcdcluster", "cmd/internal/lab", "cmd/moat-bench", "cmd/moat-demo"}
 
 // replacer alone may replace its process by another program.
 const replacer = "cmd/internal/shim"

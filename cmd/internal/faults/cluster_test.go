@@ -158,4 +158,3 @@ func (e *ensemble) lift(s *site, members []*etcdcluster.Member, lift change) {
 	defer cancel()
 	require.NoError(s.t, e.Agree(ctx))
 }
-

@@ -1,7 +1,7 @@
 // Package etcdeffect leads the writes of an etcd client through package effect.
 //
-// It changes nothing about them. Whoever makes a client of etcd wraps its KV here;
-// it imports nothing else of Moat.
+// It changes nothing about them. Whoever makes a client of etcd wraps it here; it
+// imports nothing else of Moat.
 package etcdeffect
 
 import (
@@ -15,8 +15,9 @@ import (
 
 const what = "write to etcd"
 
-// Wrap returns kv with its writes led through package effect.
-func Wrap(kv clientv3.KV) clientv3.KV { return wrapped{kv} }
+// Wrap has the writes of a client led through package effect, and what begins and
+// ends its leases.
+func Wrap(c *clientv3.Client) { c.KV, c.Lease = wrapped{c.KV}, lease{c.Lease} }
 
 type wrapped struct{ clientv3.KV }
 

@@ -38,6 +38,8 @@ type base struct {
 	// tombstones is the folder of what is to be detached yet; "": in memory.
 	tombstones string
 	unlock     func()
+	resident   bool        // it lives on, and has the data directory to itself
+	attendance *attendance // nil: no other process can use the store, or this one writes little
 }
 
 // role is what a process's configuration decides for others.
@@ -56,33 +58,38 @@ func openBase(ctx context.Context, c config.Config, log *slog.Logger, as role) (
 	if err != nil {
 		return nil, err
 	}
-	b, err := openShared(ctx, c, log, as)
-	if err != nil {
+	b := &base{cfg: c, log: log, role: as, unlock: unlock, resident: true}
+	if err := b.openHere(ctx); err != nil {
 		unlock()
 		return nil, err
 	}
-	b.unlock = unlock
 	return b, nil
 }
 
-// openShared is for one of several processes that use a data directory at once.
+// openShared is for one of several processes that use a data directory at once, each
+// for a single call.
 func openShared(ctx context.Context, c config.Config, log *slog.Logger, as role) (*base, error) {
-	if err := makeDataDir(c.DataDir); err != nil {
-		return nil, err
+	b := &base{cfg: c, log: log, role: as}
+	return b, b.openHere(ctx)
+}
+
+// openHere opens a base with a data directory; after an error all but its lock is
+// closed.
+func (b *base) openHere(ctx context.Context) (err error) {
+	if err := makeDataDir(b.cfg.DataDir); err != nil {
+		return err
 	}
-	host, err := hostID(c)
-	if err != nil {
-		return nil, err
+	if b.host, err = hostID(b.cfg); err != nil {
+		return err
 	}
-	b := &base{cfg: c, log: log, role: as, host: host, tombstones: filepath.Join(c.DataDir, tombstonesFolder)}
+	b.tombstones = filepath.Join(b.cfg.DataDir, tombstonesFolder)
 	if err := b.open(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	if b.mtu, err = uplinkMTU(c, b.plan.ID); err != nil {
-		b.close()
-		return nil, err
+	if b.mtu, err = uplinkMTU(b.cfg, b.plan.ID); err != nil {
+		b.closeStore()
 	}
-	return b, nil
+	return err
 }
 
 // openElsewhere is for an operator's process, which may be anywhere: it has no
@@ -110,16 +117,31 @@ func (b *base) open(ctx context.Context) (err error) {
 	if b.store, err = openStore(ctx, b.cfg, b.log); err != nil {
 		return err
 	}
-	if err := refuseHalfRestored(ctx, b.store.client, b.cfg.Etcd.Prefix); err != nil {
-		b.store.close()
+	if err := b.openRecords(ctx); err != nil {
+		b.closeStore()
+		return err
+	}
+	return nil
+}
+
+// openRecords reads the installation's plan, where no restore is under way.
+func (b *base) openRecords(ctx context.Context) (err error) {
+	if b.resident && len(b.cfg.Etcd.Endpoints) > 0 {
+		err = b.attend(ctx)
+	} else {
+		err = refuseHalfRestored(ctx, b.store.client, b.cfg.Etcd.Prefix)
+	}
+	if err != nil {
 		return err
 	}
 	b.ledger = ledger.New(etcdkv.New(b.store.client, b.cfg.Etcd.Prefix), ledger.Options{AddressCoolDown: cmp.Or(b.cfg.CoolDown, ledger.NoCoolDown)})
 	if b.plan, err = b.ledger.EnsureInstallation(ctx, b.cfg.Installation()); err == nil {
 		b.networks, err = b.openNetworks(ctx)
 	}
+	if err == nil && b.attendance != nil {
+		err = b.attendance.stay(ctx)
+	}
 	if err != nil {
-		b.store.close()
 		return fmt.Errorf("installation %s: %w", b.cfg.Name, err)
 	}
 	return nil
@@ -136,11 +158,19 @@ func (b *base) openNetworks(ctx context.Context) (ipam.Networks, error) {
 }
 
 func (b *base) close() {
-	if b.store != nil {
-		b.store.close()
-	}
+	b.closeStore()
 	if b.unlock != nil {
 		b.unlock()
+	}
+}
+
+// closeStore ends what this process says of itself, and its connection.
+func (b *base) closeStore() {
+	if b.attendance != nil {
+		b.attendance.leave()
+	}
+	if b.store != nil {
+		b.store.close()
 	}
 }
 

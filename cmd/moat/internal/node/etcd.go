@@ -40,7 +40,7 @@ func openStore(ctx context.Context, c config.Config, log *slog.Logger) (*store, 
 	if err != nil {
 		return nil, err
 	}
-	s.Client().KV = etcdeffect.Wrap(s.Client().KV)
+	etcdeffect.Wrap(s.Client())
 	if err := refuseForeignStore(ctx, s.Client(), c.Etcd.Prefix); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("etcd in %s: %w", dir, err)
@@ -76,7 +76,7 @@ func dialStore(ctx context.Context, c config.Etcd) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("etcd at %s: %w", strings.Join(c.Endpoints, ","), whyNot(ctx, cfg, err))
 	}
-	client.KV = etcdeffect.Wrap(client.KV)
+	etcdeffect.Wrap(client)
 	probe, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	if _, err := client.Get(probe, c.Prefix); err != nil {

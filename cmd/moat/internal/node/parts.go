@@ -31,11 +31,12 @@ func SDN(ctx context.Context, c config.Config, log *slog.Logger) error {
 		return err
 	}
 	t := newTasks(log)
+	t.start(partPresence, b.attendance.watch)
 	t.start(partLiveness, func(ctx context.Context) error {
 		return hearLiveness(ctx, b.store.client, b.livenessPrefix(), s.topology, log)
 	})
 	t.start(partREST, func(ctx context.Context) error { return s.serveREST(ctx, l) })
-	defer t.stopAll(partREST, partLiveness)
+	defer t.stopAll(partREST, partLiveness, partPresence)
 	log.Info("serving the REST API", "listen", c.Listen, "etcd", b.store.where)
 	return t.wait(ctx)
 }
@@ -62,9 +63,10 @@ func Engine(ctx context.Context, c config.Config, log *slog.Logger) error {
 	}
 	defer e.Close()
 	t := newTasks(log)
+	t.start(partPresence, b.attendance.watch)
 	t.start(partLiveness, voice.Run)
 	t.start(partEngine, e.Run)
-	defer t.stopAll(partEngine, partLiveness)
+	defer t.stopAll(partEngine, partLiveness, partPresence)
 	return t.wait(ctx)
 }
 
@@ -90,8 +92,9 @@ func Agent(ctx context.Context, c config.Config, log *slog.Logger) error {
 	}
 	d := &agentDaemon{direct: direct{operations{m, api}, b.newAddresses(m, api, true), b}}
 	t := newTasks(log)
+	t.start(partPresence, b.attendance.watch)
 	t.start(partControl, func(ctx context.Context) error { return control.Serve(ctx, at.control, d) })
-	defer t.stopAll(partAgent, partCluster, partNetworks, partHoldings, partOrphans, partRestorer, partManager, partControl)
+	defer t.stopAll(partAgent, partCluster, partNetworks, partHoldings, partOrphans, partRestorer, partManager, partControl, partPresence)
 	if _, err := m.EnsureProvider(ctx); err != nil {
 		return err
 	}
@@ -140,4 +143,4 @@ func (b *base) remoteManager() (*tenant.Manager, sdn.API, error) {
 // partLiveness is what engine and SDN server tell each other, in two processes.
 const partLiveness = "liveness"
 
-func (b *base) livenessPrefix() string { return b.cfg.Etcd.Prefix + "live/" }
+func (b *base) livenessPrefix() string { return b.cfg.Etcd.Prefix + liveFolder }

@@ -25,7 +25,7 @@ import (
 )
 
 // errHalfRestored says that what is in etcd is a part of a backup.
-var errHalfRestored = errors.New("a restore was cut short here: repeat `moat restore FILE`")
+var errHalfRestored = errors.New("a restore is under way here, or was cut short: unless one is running, repeat `moat restore FILE`")
 
 // What one transaction writes at most: etcd takes 128 operations and 1.5 MiB. A key
 // that is larger by itself is written alone, as it was.
@@ -70,8 +70,13 @@ func Restore(ctx context.Context, c config.Config, log *slog.Logger, path string
 	if err := r.allowed(o.Force); err != nil || o.DryRun {
 		return err
 	}
+	ctx, end, err := r.begin(ctx)
+	if err != nil {
+		return fmt.Errorf("restore %s: %w", path, err)
+	}
+	defer end()
 	if err := r.do(ctx); err != nil {
-		return fmt.Errorf("restore %s: %w; what is there now is a part of it: repeat the restore", path, err)
+		return fmt.Errorf("restore %s: %w; what is there now is a part of it: repeat the restore", path, errors.Join(err, lost(ctx)))
 	}
 	fmt.Fprintln(out, "restored; start the daemon")
 	return nil
@@ -129,10 +134,12 @@ type restore struct {
 	log    *slog.Logger
 	out    io.Writer
 
-	keys   map[string]bool // below the prefix now
-	files  int             // of the data directory now
-	living []string        // keys that a living process keeps
-	half   bool            // a restore was cut short
+	keys     map[string]bool // below the prefix now
+	revision int64           // of etcd, as of which they are
+	files    int             // of the data directory now
+	living   []living        // what processes that may be alive keep
+	half     bool            // a restore was cut short
+	while    []clientv3.Cmp  // hold as long as this restore may write
 }
 
 // look finds out what is there. It reads values, too: etcd names no leases where
@@ -142,11 +149,13 @@ func (r *restore) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the keys below %s: %w", r.c.Etcd.Prefix, err)
 	}
-	r.keys = map[string]bool{}
+	r.keys, r.revision = map[string]bool{}, res.Header.Revision
+	if r.living, err = whoLives(ctx, r.client, res.Kvs); err != nil {
+		return err
+	}
 	for _, kv := range res.Kvs {
 		switch name := strings.TrimPrefix(string(kv.Key), r.c.Etcd.Prefix); {
 		case kv.Lease != 0:
-			r.living = append(r.living, name)
 		case name == restoringKey:
 			r.half = true
 		case name != machineKey:
@@ -176,7 +185,7 @@ func (r *restore) announce(path, where string) {
 func (r *restore) allowed(force bool) error {
 	switch {
 	case len(r.living) > 0:
-		return fmt.Errorf("restore: a process of this installation is alive (it keeps %s%s): stop all daemons, on all nodes", r.c.Etcd.Prefix, r.living[0])
+		return fmt.Errorf("restore: %w", aliveError(r.living))
 	case r.half || force || len(r.keys) == 0 && r.files == 0:
 		return nil
 	}
@@ -184,12 +193,9 @@ func (r *restore) allowed(force bool) error {
 		"--force replaces the keys, and the files that the backup has", len(r.keys), r.c.Etcd.Prefix, r.files, r.c.DataDir)
 }
 
-// do changes what is there, etcd first. The key restoring is there before the first
-// change and goes with the last.
+// do changes what is there, etcd first. The key restoring, which begin made before
+// the first change, goes with the last.
 func (r *restore) do(ctx context.Context) error {
-	if _, err := r.client.Put(ctx, r.c.Etcd.Prefix+restoringKey, r.Sum); err != nil {
-		return fmt.Errorf("note that a restore is under way: %w", err)
-	}
 	if err := r.write(ctx); err != nil {
 		return err
 	}
@@ -207,7 +213,7 @@ func (r *restore) do(ctx context.Context) error {
 	if err := r.adopt(ctx); err != nil {
 		return fmt.Errorf("look for pods that the backup does not know: %w", err)
 	}
-	if _, err := r.client.Delete(ctx, r.c.Etcd.Prefix+restoringKey); err != nil {
+	if err := r.change(ctx, clientv3.OpDelete(r.c.Etcd.Prefix+restoringKey)); err != nil {
 		return fmt.Errorf("note that the restore is done: %w", err)
 	}
 	return nil
@@ -224,7 +230,7 @@ func (r *restore) write(ctx context.Context) error {
 		ops = append(ops, clientv3.OpDelete(r.c.Etcd.Prefix+name))
 	}
 	for batch := range batches(ops) {
-		if _, err := r.client.Txn(ctx).Then(batch...).Commit(); err != nil {
+		if err := r.change(ctx, batch...); err != nil {
 			return fmt.Errorf("write the keys below %s: %w", r.c.Etcd.Prefix, err)
 		}
 	}

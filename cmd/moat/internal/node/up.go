@@ -77,11 +77,12 @@ func Up(ctx context.Context, c config.Config, log *slog.Logger) error {
 // part fails, or an operator wants the installation to be taken down.
 func (d *daemon) run(ctx context.Context) error {
 	d.tasks.start(partStore, d.store.watch)
+	d.tasks.start(partPresence, d.attendance.watch)
 	d.tasks.start(partEngine, d.engine.Run)
 	d.tasks.start(partControl, func(ctx context.Context) error { return control.Serve(ctx, d.at.control, d) })
 	d.tasks.start(partREST, func(ctx context.Context) error { return d.sdn.serveREST(ctx, d.at.rest) })
 	d.tasks.start(partStart, d.begin)
-	defer d.tasks.stopAll(partStart, partAgent, partCluster, partNetworks, partHoldings, partOrphans, partRestorer, partManager, partREST, partControl, partEngine, partStore)
+	defer d.tasks.stopAll(partStart, partAgent, partCluster, partNetworks, partHoldings, partOrphans, partRestorer, partManager, partREST, partControl, partEngine, partPresence, partStore)
 	defer close(d.ending)
 	select {
 	case <-ctx.Done():

@@ -89,8 +89,9 @@ func (r roomy) fill() {
 // What Moat itself stores never fills etcd: what is given back always has room.
 func TestOwnRecordsLeaveRoomToGiveThemBack(t *testing.T) {
 	r := newRoomy(t)
-	for i := 0; r.etcd.usage().InUse < roomQuota*3/4; i++ { // what is not worth the time to lease it
-		_, err := r.server.Client().Put(t.Context(), fmt.Sprint("others/", i%500), strings.Repeat("x", 20<<10))
+	const size = 20 << 10
+	for i := range roomQuota * 23 / 32 / size { // what is not worth the time to lease it
+		_, err := r.server.Client().Put(t.Context(), fmt.Sprint("others/", i), strings.Repeat("x", size))
 		require.NoError(t, err)
 	}
 	var held []ipam.Holding

@@ -28,7 +28,7 @@ func TestWaitInVainLeavesNothing(t *testing.T) {
 		others.Go(func() { require.NoError(t, f.until(t.Context(), "port a")) })
 		inVain.Go(func() { require.ErrorIs(t, f.until(short, "port b"), context.Canceled) })
 	}
-	require.Eventually(t, func() bool { _, n := f.awaited(); return n == 9 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, n := f.awaited(); return n == 9 }, 20*time.Second, time.Millisecond)
 	cancel()
 	inVain.Wait()
 	keys, waiting := f.awaited()

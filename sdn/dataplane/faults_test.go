@@ -69,7 +69,7 @@ func TestPortIsConfirmedAgainAfterItWasBoundAnew(t *testing.T) {
 			require.NoError(t, err)
 			_, there := l.indexes(red)[sdn.InterfaceName(p.port)]
 			return got.Active || !there // the engine may have seen it unbound, and taken it away
-		}, 5*time.Second, time.Millisecond)
+		}, 15*time.Second, time.Millisecond)
 		if _, there := l.indexes(red)[sdn.InterfaceName(p.port)]; !there {
 			return
 		}

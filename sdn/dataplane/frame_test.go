@@ -45,19 +45,23 @@ func (w wire) send(frame []byte) {
 	require.NoError(w.t, unix.Sendto(w.fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: w.index}))
 }
 
-// sees says whether a frame comes in that suits, in time.
+// sees says whether a frame comes in that suits, in time: all that came by then is
+// looked at, also when this process was not let run meanwhile.
 func (w wire) sees(wait time.Duration, suits func(frame []byte) bool) bool {
 	w.t.Helper()
 	deadline := time.Now().Add(wait)
 	buf := make([]byte, 2048)
 	for {
-		left := time.Until(deadline)
-		if left <= 0 {
-			return false
+		left, flags := time.Until(deadline), 0
+		if left < time.Microsecond { // shorter than the kernel counts, and 0 is for ever
+			left, flags = time.Microsecond, unix.MSG_DONTWAIT
 		}
 		tv := unix.NsecToTimeval(left.Nanoseconds())
 		require.NoError(w.t, unix.SetsockoptTimeval(w.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv))
-		n, from, err := unix.Recvfrom(w.fd, buf, 0)
+		n, from, err := unix.Recvfrom(w.fd, buf, flags)
+		if err == unix.EAGAIN && flags != 0 {
+			return false
+		}
 		if at, ok := from.(*unix.SockaddrLinklayer); err != nil || ok && at.Pkttype == unix.PACKET_OUTGOING {
 			continue
 		}

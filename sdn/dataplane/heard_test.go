@@ -24,5 +24,5 @@ func TestWhatIsRemovedAfterAPassThatNobodyHeardComesBack(t *testing.T) {
 		c.FlushRuleset()
 		return c.Flush()
 	})
-	require.Eventually(t, func() bool { return l.tables(red) == 3 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return l.tables(red) == 3 }, 15*time.Second, 10*time.Millisecond)
 }

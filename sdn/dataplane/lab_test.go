@@ -130,14 +130,14 @@ func (l *lab) start(e *dataplane.Engine) func() {
 	l.t.Cleanup(stop)
 	select {
 	case <-e.Ready():
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		l.t.Fatal("the engine is not ready")
 	}
 	return stop
 }
 
 func (l *lab) soon() context.Context {
-	ctx, cancel := context.WithTimeout(l.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), 30*time.Second)
 	l.t.Cleanup(cancel)
 	return ctx
 }
@@ -272,5 +272,5 @@ func (l *lab) settled(e *dataplane.Engine) {
 	require.Eventually(l.t, func() bool {
 		r, err := e.Pass(l.t.Context())
 		return err == nil && r.Writes() == 0
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
 }

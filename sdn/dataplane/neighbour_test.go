@@ -38,8 +38,8 @@ func TestFixedMACIsBehindItsPortWhoeverClaimsIt(t *testing.T) {
 	mac, err := net.ParseMAC(stationMAC)
 	require.NoError(t, err)
 	a.send(ether(mac, a.mac, "nobody knows"))
-	require.True(t, b.sees(time.Second, holds("nobody knows")))
-	require.True(t, c.sees(time.Second, holds("nobody knows")))
+	require.True(t, b.sees(5*time.Second, holds("nobody knows")))
+	require.True(t, c.sees(5*time.Second, holds("nobody knows")))
 
 	entry := sdn.MACPort{Bridge: red.bridge, MAC: stationMAC, Port: q.port}
 	require.NoError(t, l.topo.AddMACPort(t.Context(), entry))
@@ -151,12 +151,12 @@ func TestBridgeAnswersARPForItsEntriesAndAsksNobody(t *testing.T) {
 			for c.sees(20*time.Millisecond, asked(addr)) { // what came before the entry was there
 			}
 			a.ask(p.address.Addr(), addr)
-			require.True(t, a.sees(time.Second, answered(addr, stationMAC)))
+			require.True(t, a.sees(5*time.Second, answered(addr, stationMAC)))
 			require.False(t, c.sees(50*time.Millisecond, asked(addr)), "others are not asked")
 			require.False(t, b.sees(50*time.Millisecond, answered(addr, stationMAC)), "only the asker is answered")
 
 			a.ask(p.address.Addr(), r.address.Addr())
-			require.True(t, c.sees(time.Second, asked(r.address.Addr())), "others are asked for themselves")
+			require.True(t, c.sees(5*time.Second, asked(r.address.Addr())), "others are asked for themselves")
 
 			require.NoError(t, l.topo.RemoveIP4MAC(t.Context(), entry))
 			eventually(t, func() bool {

@@ -83,7 +83,7 @@ func TestDeletedRouterTakesItsNamespaceWithIt(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(netnsDir, l.home(red)))
 		return errors.Is(err, os.ErrNotExist)
-	}, 5*time.Second, 5*time.Millisecond)
+	}, 15*time.Second, 5*time.Millisecond)
 }
 
 func TestDeletedPortTakesItsInterfaceWithIt(t *testing.T) {
@@ -97,7 +97,7 @@ func TestDeletedPortTakesItsInterfaceWithIt(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, there := l.indexes(red)[sdn.InterfaceName(p.port)]
 		return !there
-	}, 5*time.Second, 5*time.Millisecond)
+	}, 15*time.Second, 5*time.Millisecond)
 }
 
 func TestInterfaceOfAnAgentIsNotAnOrphanBeforeItsPortIs(t *testing.T) {
@@ -133,7 +133,7 @@ func TestOrphanOfAnEarlierLifeGoesAfterTheGraceTime(t *testing.T) {
 		require.NoError(t, err)
 		_, there := l.indexes(red)[sdn.InterfaceName(p.port)]
 		return !there
-	}, 5*time.Second, time.Millisecond)
+	}, 15*time.Second, time.Millisecond)
 }
 
 func TestWhatAForeignHandRemovesComesBack(t *testing.T) {
@@ -200,7 +200,7 @@ func TestWhatAForeignHandRemovesComesBack(t *testing.T) {
 			c.FlushRuleset()
 			return c.Flush()
 		})
-		require.Eventually(t, func() bool { return l.tables(red) == 3 }, 5*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return l.tables(red) == 3 }, 15*time.Second, 10*time.Millisecond)
 	})
 	t.Run("uplink", func(t *testing.T) {
 		require.NoError(t, l.host.Do(func(ns.NetNS) error {
@@ -249,13 +249,13 @@ func TestPortWhosePodDiedIsNotActiveAndComesBack(t *testing.T) {
 		require.NoError(t, err)
 		return got.Active
 	}
-	require.Eventually(t, func() bool { return !active() }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return !active() }, 15*time.Second, 5*time.Millisecond)
 	w, err := e.Wiring(l.soon(), red.bridge, p.port)
 	require.NoError(t, err)
 	p.ns = openNamespace(t)
 	l.wire(w, p, red.gateway.Addr())
 	require.NoError(t, e.WaitActive(l.soon(), p.port))
-	require.Eventually(t, active, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, active, 15*time.Second, 5*time.Millisecond)
 	reaches(t, p.ns, red.gateway.Addr())
 }
 

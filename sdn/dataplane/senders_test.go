@@ -2,6 +2,7 @@ package dataplane_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -62,9 +63,14 @@ func through(t *testing.T, from, to wire, frames []forgery.Frame, last forgery.F
 	sent := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		var one unix.CPUSet
-		one.Set(0)
-		if err := unix.SchedSetaffinity(0, &one); err != nil {
+		var may, one unix.CPUSet
+		err := unix.SchedGetaffinity(0, &may)
+		for cpu := 0; err == nil && one.Count() == 0; cpu++ { // the first that this process may use
+			if may.IsSet(cpu) {
+				one.Set(cpu)
+			}
+		}
+		if err := errors.Join(err, unix.SchedSetaffinity(0, &one)); err != nil {
 			sent <- err
 			return
 		}

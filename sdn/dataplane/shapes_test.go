@@ -32,7 +32,7 @@ func (l *lab) attach(r sdn.RouterID, b sdn.BridgeID, address string) sdn.PortID 
 
 func eventually(t *testing.T, f func() bool) {
 	t.Helper()
-	require.Eventually(t, f, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, f, 30*time.Second, 10*time.Millisecond)
 }
 
 func TestBridgeThatIsBoundBeforeItIsLinkedHasAHomeOfItsOwn(t *testing.T) {

@@ -95,7 +95,7 @@ func TestCloseWaitsForANamespaceWithoutHoldingTheEngine(t *testing.T) {
 	s := e.take("busy")
 	closed := make(chan error, 1)
 	go func() { closed <- e.Close() }()
-	require.Eventually(t, func() bool { e.timers.mu.Lock(); defer e.timers.mu.Unlock(); return e.timers.stopped }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { e.timers.mu.Lock(); defer e.timers.mu.Unlock(); return e.timers.stopped }, 20*time.Second, time.Millisecond)
 	e.learn("busy", "x") // what a running pass does
 	s.apply.Unlock()
 	require.NoError(t, <-closed)

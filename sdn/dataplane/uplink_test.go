@@ -167,6 +167,6 @@ func TestForwardChainThatComesLaterIsOpenedToo(t *testing.T) {
 	require.Eventually(t, func() bool { return echo(t, p.ns, world.addr, time.Second) }, 10*time.Second, 10*time.Millisecond)
 
 	l.dropForward()
-	require.Eventually(t, func() bool { return l.foreignRules() == 2 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return l.foreignRules() == 2 }, 15*time.Second, 10*time.Millisecond)
 	reaches(t, p.ns, world.addr)
 }

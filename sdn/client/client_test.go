@@ -2,9 +2,7 @@ package client_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -61,7 +59,7 @@ func TestConcurrentFirstCallsLogInOnce(t *testing.T) {
 }
 
 func TestConcurrentCallsShareTheNextLogin(t *testing.T) {
-	e := sdntest.Start(t, sdntest.WithTokenTTL(time.Second))
+	e := sdntest.Start(t, sdntest.WithTokenTTL(2*time.Second))
 	c := e.Client(t)
 	_, err := c.Routers(t.Context(), "")
 	require.NoError(t, err)
@@ -72,8 +70,8 @@ func TestConcurrentCallsShareTheNextLogin(t *testing.T) {
 		}
 		require.NoError(t, g.Wait(), "an expired token is nobody's error")
 		return e.Count("POST", "/login") > 1
-	}, 10*time.Second, 50*time.Millisecond)
-	require.Equal(t, 2, e.Count("POST", "/login"))
+	}, 20*time.Second, 50*time.Millisecond)
+	require.LessOrEqual(t, e.Count("POST", "/login"), 4, "not one for each; on a busy machine a token may be over before all have used it")
 }
 
 func TestCancelledCallerDoesNotFailOthersLogin(t *testing.T) {
@@ -107,12 +105,8 @@ func TestExpiredTokenIsRenewed(t *testing.T) {
 }
 
 func TestFailoverToAnEndpointThatListens(t *testing.T) {
-	dead, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	url := fmt.Sprintf("http://%s/midonet-api", dead.Addr())
-	require.NoError(t, dead.Close())
 	e := sdntest.Start(t)
-	c, err := client.New(client.Options{Endpoints: []string{url, e.URL}, User: sdntest.User, Password: sdntest.Password})
+	c, err := client.New(client.Options{Endpoints: []string{"http://127.0.0.1:1/midonet-api", e.URL}, User: sdntest.User, Password: sdntest.Password})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	r, err := c.CreateRouter(t.Context(), sdn.Router{Name: "r"})
@@ -267,14 +261,22 @@ func TestDeadlineOfTheCallerHolds(t *testing.T) {
 	require.Less(t, time.Since(start), 5*time.Second)
 }
 
+// slow is an API that is at a creation for a while, and calls begun when it begins.
+type slow struct {
+	sdn.API
+	begun func()
+}
+
+func (s slow) CreateRouter(ctx context.Context, r sdn.Router) (sdn.Router, error) {
+	s.begun()
+	time.Sleep(100 * time.Millisecond)
+	return s.API.CreateRouter(ctx, r)
+}
+
 func TestCancelledWriteIsWaitedFor(t *testing.T) {
-	e := sdntest.Start(t)
-	c := e.Client(t)
-	_, err := c.Hosts(t.Context())
-	require.NoError(t, err)
-	e.Inject(sdntest.Fault{Method: "POST", Path: "/routers", Effect: sdntest.Delay, Latency: 100 * time.Millisecond})
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(20*time.Millisecond, cancel)
+	e := sdntest.Start(t, sdntest.WithAPI(slow{sdntest.NewMemory(t), cancel}))
+	c := e.Client(t)
 	made, err := c.CreateRouter(ctx, sdn.Router{Name: "r"})
 	require.NoError(t, err, "it was done, and the caller knows")
 	require.NoError(t, c.DeleteRouter(t.Context(), made.ID))

@@ -21,13 +21,14 @@ func TestEndpointThatIsDownIsLeftAloneAndUsedAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, b.Calls())
 	a.Inject(sdntest.Fault{Effect: sdntest.ResetBefore})
-	before := len(a.Calls())
+	before := len(a.Calls()) - a.Count("GET", "/system_state")
 	for range 20 {
 		_, err = c.Routers(t.Context(), "")
 		require.NoError(t, err)
 	}
 	require.Equal(t, 20, b.Count("GET", "/routers"))
-	require.LessOrEqual(t, len(a.Calls()), before+2, "one call and a new attempt of the transport's; the rest is spared")
+	tried := len(a.Calls()) - a.Count("GET", "/system_state")
+	require.LessOrEqual(t, tried, before+2, "one call and a new attempt of the transport's; the rest is spared")
 	a.Heal()
 	require.Eventually(t, func() bool {
 		n := a.Count("GET", "/routers")
@@ -74,7 +75,7 @@ func TestServersPauseIsCutByTheCallersDeadline(t *testing.T) {
 	require.NoError(t, err)
 	e.Inject(sdntest.Fault{Path: "/routers", Times: 1, Effect: sdntest.Answer, Status: http.StatusServiceUnavailable,
 		Header: http.Header{"Retry-After": {"3600"}}})
-	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	_, err = c.Routers(ctx, "")
 	require.NoError(t, err, "one more try before the time is up")
@@ -109,12 +110,12 @@ func TestHangingServerCostsOneTimeout(t *testing.T) {
 	_, err = c.Routers(t.Context(), "")
 	require.NoError(t, err)
 	a.Inject(sdntest.Fault{Effect: sdntest.Hang})
-	start := time.Now()
+	before := a.Count("GET", "/routers")
 	for range 10 {
 		_, err = c.Routers(t.Context(), "")
 		require.NoError(t, err)
 	}
-	require.Less(t, time.Since(start), 2*time.Second)
+	require.LessOrEqual(t, a.Count("GET", "/routers"), before+1, "no second call has hung")
 }
 
 func TestAnswersOfAForeignTypeAreNoAnswers(t *testing.T) {

@@ -25,7 +25,7 @@ func TestClientsThatSendTooSlowly(t *testing.T) {
 	require.Positive(t, s.Config.ReadTimeout)
 	require.Positive(t, s.Config.WriteTimeout)
 	require.Positive(t, s.Config.IdleTimeout)
-	s.Config.ReadHeaderTimeout, s.Config.ReadTimeout = 200*time.Millisecond, 300*time.Millisecond
+	s.Config.ReadHeaderTimeout, s.Config.ReadTimeout = 600*time.Millisecond, 900*time.Millisecond
 	s.Start()
 	t.Cleanup(s.Close)
 	begin := func(text string) net.Conn {

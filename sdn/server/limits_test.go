@@ -72,7 +72,7 @@ func held(t *testing.T) (inGo, resident int) {
 
 func get(t *testing.T, to *net.TCPAddr) (int, error) {
 	t.Helper()
-	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
 	q, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+to.String()+"/", nil)
 	require.NoError(t, err)
 	resp, err := c.Do(q)

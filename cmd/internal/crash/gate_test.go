@@ -18,22 +18,39 @@ import (
 	"github.com/moatnet/moat/sdn/effect"
 )
 
-// gate is told of every step of a daemon that changes something, and lets it pass
+// gate is told of every step of a process that changes something, and lets it pass
 // until the point that it waits for.
 type gate struct {
 	path string
 
-	mu    sync.Mutex
-	armed bool
-	fails bool     // the point fails; else its process is to be killed there
-	at    int      // the point, counted from 1 when it was armed
-	seen  []string // points since it was armed
-	fired chan string
-	held  []net.Conn
+	mu      sync.Mutex
+	armed   bool
+	then    then
+	place   place
+	matched int      // points of that kind since it was armed
+	seen    []string // points since it was armed
+	fired   chan string
+	held    []net.Conn
 
 	out   map[string]bool // undos that are taken out
 	asked map[string]bool // undos that a process began, or would have
 }
+
+// place is a point, "before" or "after" a step.
+type place struct {
+	step string // what its line begins with; "": any
+	n    int    // which one of those, counted from 1; 0: each
+	hold string // what the lines of steps begin with that are not answered; "": all are
+}
+
+// then is what becomes of the process at the point.
+type then int
+
+const (
+	killed then = iota // it is going to be: nothing after the point is answered either
+	failed             // the step fails, or its outcome is lost
+	paused             // the step waits until the gate is disarmed
+)
 
 func newGate(t testing.TB, dir string) *gate {
 	g := &gate{path: filepath.Join(dir, "gate.sock"), fired: make(chan string, 1), asked: map[string]bool{}}
@@ -64,7 +81,7 @@ func (g *gate) serve(c net.Conn) {
 	for lines.Scan() {
 		answer := g.answer(lines.Text(), c)
 		if answer == held {
-			return // its process is killed; disarm closes the connection
+			return // disarm closes the connection
 		}
 		if _, err := c.Write([]byte{answer}); err != nil {
 			break
@@ -76,7 +93,7 @@ func (g *gate) serve(c net.Conn) {
 // held is the answer that never comes.
 const held = 0
 
-// answer is what a line is answered; held: its process waits for its end.
+// answer is what a line is answered; held: its process waits.
 func (g *gate) answer(line string, c net.Conn) byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -90,43 +107,58 @@ func (g *gate) answer(line string, c net.Conn) byte {
 	if !g.armed {
 		return effect.GoOn
 	}
-	g.seen = append(g.seen, line)
-	if len(g.seen) < g.at {
-		return effect.GoOn
+	answer := g.at(line)
+	if answer == held {
+		g.held = append(g.held, c)
 	}
-	if len(g.seen) == g.at {
+	return answer
+}
+
+// at is the answer of an armed gate.
+func (g *gate) at(line string) byte {
+	g.seen = append(g.seen, line)
+	if g.place.hold != "" && strings.HasPrefix(line, g.place.hold) {
+		return held
+	}
+	here := strings.HasPrefix(line, g.place.step)
+	if here {
+		g.matched++
+	}
+	here = here && (g.matched == g.place.n || g.place.n == 0)
+	if here && (g.matched == 1 || g.place.n > 0) {
 		g.fired <- line
 	}
 	switch {
-	case !g.fails:
-		g.held = append(g.held, c) // what comes after the point comes too late
+	case g.then == killed && g.matched >= g.place.n, g.then == paused && here:
 		return held
-	case len(g.seen) == g.at:
+	case g.then == failed && here:
 		return effect.Fail
 	}
 	return effect.GoOn
 }
 
-// arm has the gate fire at the n-th point from now on.
-func (g *gate) arm(n int) { g.set(n, false) }
-
-// armToFail has the n-th point from now on fail.
-func (g *gate) armToFail(n int) { g.set(n, true) }
-
-func (g *gate) set(n int, fails bool) {
+// arm has something become of the process at a point that comes from now on.
+func (g *gate) arm(at place, then then) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.armed, g.fails, g.at, g.seen = true, fails, n, nil
+	g.armed, g.place, g.then, g.matched, g.seen = true, at, then, 0, nil
 }
 
 // takeOut has undos be taken out from now on, in place of those before.
-func (g *gate) takeOut(undos ...string) {
+func (g *gate) takeOut(undos []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.out = map[string]bool{}
 	for _, u := range undos {
 		g.out[u] = true
 	}
+}
+
+// askedAnew forgets what was asked for so far.
+func (g *gate) askedAnew() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	clear(g.asked)
 }
 
 // undos are those that were asked for so far, in order.
@@ -140,7 +172,7 @@ func (g *gate) undos() []string {
 // after it, until there was none for a while and none was under way: an engine works
 // after the answer, too.
 func (g *gate) record(op func()) (steps []string) {
-	g.arm(math.MaxInt)
+	g.arm(place{n: math.MaxInt}, killed)
 	defer g.disarm()
 	op()
 	for passed := -1; passed != g.passed() || g.underWay(); time.Sleep(still) {
@@ -181,7 +213,7 @@ func (g *gate) underWay() bool {
 	return n > 0
 }
 
-// disarm lets everything pass.
+// disarm lets everything pass, also what was held.
 func (g *gate) disarm() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

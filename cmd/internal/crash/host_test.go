@@ -25,7 +25,7 @@ var bin string
 func TestMain(m *testing.M) { os.Exit(withPrograms(m)) }
 
 func withPrograms(m *testing.M) int {
-	dir, err := lab.Build([]string{"-tags", "crashpoints"}, "moat", "moat-cni", "internal/systrace")
+	dir, err := lab.Build([]string{"-tags", "crashpoints"}, "moat", "moat-cni", "moat-ipam", "internal/systrace")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -43,6 +43,10 @@ type host struct {
 	daemon *lab.Daemon
 	gate   *gate
 	place  world.Place
+
+	first     *lab.Pod      // of a scene
+	brief     time.Duration // the most that the world may take to come back; 0: as long as is promised
+	abandoned bool
 }
 
 func newHost(t testing.TB, args ...string) *host {
@@ -84,7 +88,7 @@ func (h *host) etcd() string {
 var (
 	// comesAndGoes are keys: since when an address or a slot is free, who is alive,
 	// and the marks that order writes.
-	comesAndGoes = regexp.MustCompile(`^key /moat/(ipam/v1/freed/|ipam/v1/slots/.*"freedAt"|live|sdn/(head|meta/))`)
+	comesAndGoes = regexp.MustCompile(`^key /moat/(ipam/v1/(pools/[^/]*/)?freed/|ipam/v1/slots/.*"freedAt"|live|sdn/(head|meta/))`)
 	// changesHands is of the process that serves an attachment, and not of that.
 	changesHands = regexp.MustCompile(`"(state|owner|deadline)":"[^"]*",?`)
 )
@@ -97,6 +101,9 @@ func lasting(line string) string {
 }
 
 func (h *host) end() {
+	if h.abandoned {
+		return
+	}
 	if h.t.Failed() {
 		if log, err := os.ReadFile(h.daemon.LogFile()); err == nil {
 			h.t.Logf("the daemon's log:\n%s", log[max(0, len(log)-6000):])
@@ -115,6 +122,15 @@ func (h *host) end() {
 	require.NoError(h.t, h.daemon.Wait())
 }
 
+// abandon leaves a host on which something was left behind: its lab takes away
+// what is there.
+func (h *host) abandon() {
+	h.abandoned = true
+	if h.daemon.Running() {
+		require.NoError(h.t, h.daemon.Kill())
+	}
+}
+
 func (h *host) look() []string {
 	h.t.Helper()
 	lines, err := h.place.Look(h.t.Context())
@@ -122,11 +138,14 @@ func (h *host) look() []string {
 	return lines
 }
 
+// lookEvery is how often is looked at first; later it is less often.
+const lookEvery = 20 * time.Millisecond
+
 // comesBackTo waits until the world is as it was.
 func (h *host) comesBackTo(before []string, within time.Duration, after string) {
 	h.t.Helper()
 	var diff []string
-	deadline := time.Now().Add(within)
+	start := time.Now()
 	for {
 		now, err := h.place.Look(h.t.Context())
 		if err != nil { // a namespace may be on its way in or out
@@ -134,10 +153,10 @@ func (h *host) comesBackTo(before []string, within time.Duration, after string) 
 		} else if diff = world.Differences(before, now); len(diff) == 0 {
 			return
 		}
-		if time.Now().After(deadline) {
+		if time.Since(start) > within || h.brief > 0 && time.Since(start) > h.brief {
 			require.Empty(h.t, strings.Join(diff, "\n"), "left or lost after %s", after)
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(min(lookEvery+time.Since(start)/20, time.Second))
 	}
 }
 
@@ -175,13 +194,19 @@ func (h *host) cli(args ...string) {
 // and starts the daemon again. It returns "" when op ended before that.
 func (h *host) killedAt(n int, op func() error) string {
 	h.t.Helper()
-	h.gate.arm(n)
+	return h.killedIn(place{n: n}, op)
+}
+
+// killedIn is killedAt for a point of some kind.
+func (h *host) killedIn(at place, op func() error) string {
+	h.t.Helper()
+	h.gate.arm(at, killed)
 	ended := make(chan error, 1)
 	go func() { ended <- op() }()
 	select {
 	case err := <-ended:
 		h.gate.disarm()
-		require.NoError(h.t, err, "undisturbed, after %d points", n-1)
+		require.NoError(h.t, err, "undisturbed, without %+v", at)
 		return ""
 	case point := <-h.gate.fired:
 		require.NoError(h.t, h.daemon.Kill())
@@ -190,7 +215,7 @@ func (h *host) killedAt(n int, op func() error) string {
 		require.NoError(h.t, h.daemon.Start(h.t.Context()), "start after %s", point)
 		return point
 	case <-time.After(2 * time.Minute):
-		require.FailNow(h.t, "neither done nor at the point", "point %d", n)
+		require.FailNow(h.t, "neither done nor at the point", "%+v", at)
 		return ""
 	}
 }

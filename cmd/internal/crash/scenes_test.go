@@ -1,49 +1,94 @@
 package crash
 
 import (
-	"fmt"
+	"slices"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/moatnet/moat/cmd/internal/lab"
 )
 
 // scene is a cell of the matrix by itself: play disturbs an operation at a point,
 // goes on in one way, and requires that nothing is left or lost. It returns the
-// point, or "" when the operation has no such point.
+// point, or "" when the operation did not come to it.
 type scene struct {
-	what string
-	play func(h *host, at int) string
+	what   string
+	config string // of the daemon
+	at     []place
+	play   func(h *host, at place) string
 }
+
+// Points of operations, by the steps that they are before or after.
+const (
+	beforeEtcd  = "before etcd"
+	afterEtcd   = "after etcd"
+	beforePair  = "before rtnetlink change the interfaces of a pod"
+	afterPair   = "after rtnetlink change the interfaces of a pod"
+	beforeFrame = "before frame"
+	beforePin   = "before namespace pin a namespace"
+	afterUnpin  = "after namespace unpin a namespace"
+)
+
+// pairAlone is in an ADD, where the pair is there and no record yet.
+var pairAlone = place{afterPair, 1, beforeEtcd}
+
+// recordAlone is in an ADD, where the record is there and no pair yet.
+var recordAlone = place{afterEtcd, 1, beforePair}
 
 // scenes are the operations in which something is taken back, and the ways in
 // which they go on.
 func scenes() []scene {
 	return []scene{
-		{"ADD killed, then DEL", addKilledThenDel},
-		{"ADD killed, then ADD", addKilledThenAdd},
-		{"ADD killed, then nothing", addKilledThenNothing},
-		{"ADD fails, then nothing", addFailsThenNothing},
-		{"DEL killed, then nothing", delKilledThenNothing},
-		{"DEL fails, then nothing", delFailsThenNothing},
-		{"DEL fails, then ADD", delFailsThenAdd},
-		{"tenant build killed, then removal", buildKilledThenRemoval},
-		{"tenant removal killed, then nothing", removalKilledThenNothing},
-		{"tenant removal killed, then build", removalKilledThenBuild},
+		{"ADD killed, then DEL", "", []place{pairAlone, {afterEtcd, 1, ""}}, addKilledThenDel},
+		{"ADD killed, then ADD", "", []place{pairAlone, {afterEtcd, 1, ""}}, addKilledThenAdd},
+		{"ADD killed, then nothing", "", []place{{beforeFrame, 1, ""}, recordAlone}, addKilledThenNothing},
+		addFails,
+		{"ADD killed, then ADD that grows the tenant", "tenantPrefix: 29\n", []place{pairAlone}, addKilledThenGrowth},
+		{"DEL killed, then nothing", "", []place{{afterEtcd, 1, ""}}, delKilledThenNothing},
+		{"DEL fails, then nothing", "", []place{{beforeEtcd, 1, ""}}, delFailsThenNothing},
+		{"DEL fails, then ADD", "", []place{{beforeEtcd, 1, ""}}, delFailsThenAdd},
+		{"GC", "", []place{{}}, collected},
+		{"pod of another plugin gone", "", []place{{}}, holderGone},
+		{"tenant build killed, then removal", "", []place{{beforeEtcd, 8, ""}, {beforePin, 1, ""}}, buildKilledThenRemoval},
+		{"tenant build that cannot pin, then removal", "", []place{{beforePin, 0, ""}}, buildFailsThenRemoval},
+		{"tenant build, and removal meanwhile", "", []place{{beforeEtcd, 8, ""}}, removedWhileBuilt},
+		{"tenant removal killed, then nothing", "", []place{{afterEtcd, 1, ""}, {afterUnpin, 1, ""}}, removalKilledThenNothing},
+		{"tenant removal killed, then build", "", []place{{afterEtcd, 1, ""}}, removalKilledThenBuild},
 	}
 }
 
-func addKilledThenDel(h *host, at int) string {
-	p, before := h.pod("red", fmt.Sprintf("p%d", at)), h.look()
-	point := h.killedAt(at, func() error { return h.runtime().Add(h.t.Context(), p) })
+// host is a machine for a scene, with a pod in a tenant.
+func (s scene) host(t testing.TB) *host {
+	var args []string
+	if s.config != "" {
+		args = []string{"--config", write(t, s.config)}
+	}
+	h := newHost(t, args...)
+	h.first = h.pod("red", "first")
+	h.addConfirmed(h.first)
+	return h
+}
+
+// undisturbed says whether a scene kills nothing and has nothing fail.
+func (p place) undisturbed() bool { return p == place{} }
+
+func addKilledThenDel(h *host, at place) string {
+	p, before := h.pod("red", "p"), h.look()
+	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) })
 	h.del(p)
-	require.NoError(h.t, p.Remove())
 	h.comesBackTo(before, sweep, "ADD killed "+point+", then DEL")
+	require.NoError(h.t, p.Remove())
 	return point
 }
 
-func addKilledThenAdd(h *host, at int) string {
-	p, before := h.pod("red", fmt.Sprintf("p%d", at)), h.look()
-	point := h.killedAt(at, func() error { return h.runtime().Add(h.t.Context(), p) })
+func addKilledThenAdd(h *host, at place) string {
+	p, before := h.pod("red", "p"), h.look()
+	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) })
 	h.add(p)
 	h.del(p)
 	require.NoError(h.t, p.Remove())
@@ -51,16 +96,16 @@ func addKilledThenAdd(h *host, at int) string {
 	return point
 }
 
-func addKilledThenNothing(h *host, at int) string {
-	p, before := h.pod("red", fmt.Sprintf("p%d", at)), h.look()
-	point := h.killedAt(at, func() error { return h.runtime().Add(h.t.Context(), p) })
+func addKilledThenNothing(h *host, at place) string {
+	p, before := h.pod("red", "p"), h.look()
+	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) })
 	require.NoError(h.t, p.Remove())
 	h.comesBackTo(before, 2*sweep, "ADD killed "+point+", then nothing")
 	return point
 }
 
-func addFailsThenNothing(h *host, at int) string {
-	p, before := h.pod("red", fmt.Sprintf("p%d", at)), h.look()
+func addFailsThenNothing(h *host, at place) string {
+	p, before := h.pod("red", "p"), h.look()
 	point, err := h.failsAt(at, func() error { return h.runtime().Add(h.t.Context(), p) })
 	if err == nil {
 		h.del(p)
@@ -70,29 +115,45 @@ func addFailsThenNothing(h *host, at int) string {
 	return point
 }
 
-func delKilledThenNothing(h *host, at int) string {
-	p, before := h.pod("red", fmt.Sprintf("p%d", at)), h.look()
+// addKilledThenGrowth: the tenant's subnet is full when ADD comes again, and the
+// pair of the first one is on another bridge.
+func addKilledThenGrowth(h *host, at place) string {
+	for _, name := range []string{"second", "third", "fourth"} {
+		h.add(h.pod("red", name))
+	}
+	p := h.pod("red", "p")
+	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) })
+	h.add(h.pod("red", "fifth"))
 	h.add(p)
-	point := h.killedAt(at, func() error { return h.runtime().Del(h.t.Context(), p) })
+	require.NoError(h.t, lab.Ping(p.Namespace, p.Gateway, answered))
+	return point
+}
+
+func delKilledThenNothing(h *host, at place) string {
+	p, before := h.pod("red", "p"), h.look()
+	h.addConfirmed(p)
+	point := h.killedIn(at, func() error { return h.runtime().Del(h.t.Context(), p) })
 	require.NoError(h.t, p.Remove())
 	h.comesBackTo(before, 2*sweep, "DEL killed "+point+", then nothing")
 	return point
 }
 
-func delFailsThenNothing(h *host, at int) string {
-	p, before := h.pod("red", fmt.Sprintf("p%d", at)), h.look()
-	h.add(p)
+func delFailsThenNothing(h *host, at place) string {
+	p, before := h.pod("red", "p"), h.look()
+	h.addConfirmed(p)
 	point, _ := h.failsAt(at, func() error { return h.runtime().Del(h.t.Context(), p) })
 	h.comesBackTo(before, sweep, "DEL that fails "+point+", then nothing")
 	require.NoError(h.t, p.Remove())
 	return point
 }
 
-func delFailsThenAdd(h *host, at int) string {
-	p, before := h.pod("red", fmt.Sprintf("p%d", at)), h.look()
-	h.add(p)
+// delFailsThenAdd: what DEL noted must not become of the ADD that follows.
+func delFailsThenAdd(h *host, at place) string {
+	p, before := h.pod("red", "p"), h.look()
+	h.addConfirmed(p)
 	point, _ := h.failsAt(at, func() error { return h.runtime().Del(h.t.Context(), p) })
-	h.add(p)
+	h.addAgain(p)
+	require.Eventually(h.t, func() bool { return len(h.tombstones()) == 0 }, sweep, lookEvery, "tombstones stay")
 	require.NoError(h.t, h.runtime().Check(h.t.Context(), p), "ADD after a DEL that failed "+point)
 	h.del(p)
 	require.NoError(h.t, p.Remove())
@@ -100,19 +161,44 @@ func delFailsThenAdd(h *host, at int) string {
 	return point
 }
 
-func buildKilledThenRemoval(h *host, at int) string {
+func buildKilledThenRemoval(h *host, at place) string {
 	before := h.look()
-	point := h.killedAt(at, func() error { return h.run("tenant", "create", "blue") })
+	point := h.killedIn(at, func() error { return h.run("tenant", "create", "blue") })
 	h.cli("tenant", "delete", "blue")
 	h.comesBackTo(before, sweep, "tenant build killed "+point+", then removal")
 	return point
 }
 
-func removalKilledThenNothing(h *host, at int) string {
+func buildFailsThenRemoval(h *host, at place) string {
+	before := h.look()
+	h.gate.arm(at, failed)
+	h.cli("tenant", "create", "blue")
+	point := h.comesTo(at)
+	h.cli("tenant", "delete", "blue")
+	h.comesBackTo(before, sweep, "tenant build that fails "+point+", then removal")
+	h.gate.disarm()
+	return point
+}
+
+func removedWhileBuilt(h *host, at place) string {
+	before := h.look()
+	h.gate.arm(at, paused)
+	built := make(chan error, 1)
+	go func() { built <- h.run("tenant", "create", "blue") }()
+	point := h.comesTo(at)
+	_ = h.run("tenant", "delete", "blue") // it may have to wait for what is paused
+	h.gate.disarm()
+	<-built // it may say that the tenant was deleted
+	_ = h.run("tenant", "delete", "blue")
+	h.comesBackTo(before, sweep, "tenant build "+point+", and removal meanwhile")
+	return point
+}
+
+func removalKilledThenNothing(h *host, at place) string {
 	before := h.look()
 	h.cli("tenant", "create", "blue")
 	built := h.look()
-	point := h.killedAt(at, func() error { return h.run("tenant", "delete", "blue") })
+	point := h.killedAfter(at, func() error { return h.run("tenant", "delete", "blue") })
 	h.allReady()
 	if h.tenants()["blue"] != "" {
 		h.comesBackTo(built, sweep, "tenant removal killed "+point+", which came to nothing")
@@ -122,27 +208,56 @@ func removalKilledThenNothing(h *host, at int) string {
 	return point
 }
 
-func removalKilledThenBuild(h *host, at int) string {
+func removalKilledThenBuild(h *host, at place) string {
 	before := h.look()
 	h.cli("tenant", "create", "blue")
-	point := h.killedAt(at, func() error { return h.run("tenant", "delete", "blue") })
+	point := h.killedIn(at, func() error { return h.run("tenant", "delete", "blue") })
 	h.cli("tenant", "create", "blue")
 	h.cli("tenant", "delete", "blue")
 	h.comesBackTo(before, sweep, "tenant removal killed "+point+", then build")
 	return point
 }
 
-// failsAt runs op, whose n-th point fails. It returns "" when op ended before that,
-// and the answer of op.
-func (h *host) failsAt(n int, op func() error) (point string, err error) {
+// patience is how long an operation may take to come to a point, or to its end.
+const patience = 2 * time.Minute
+
+// comesTo waits for the point that the gate waits for.
+func (h *host) comesTo(at place) string {
 	h.t.Helper()
-	h.gate.armToFail(n)
+	select {
+	case point := <-h.gate.fired:
+		return point
+	case <-time.After(patience):
+		require.FailNow(h.t, "it does not come to the point", "%+v", at)
+		return ""
+	}
+}
+
+// killedAfter is killedIn for a point that may come behind the operation's end.
+func (h *host) killedAfter(at place, op func() error) string {
+	h.t.Helper()
+	h.gate.arm(at, killed)
+	ended := make(chan error, 1)
+	go func() { ended <- op() }()
+	point := h.comesTo(at)
+	require.NoError(h.t, h.daemon.Kill())
+	<-ended // what it says does not matter: it may have been done or not
+	h.gate.disarm()
+	require.NoError(h.t, h.daemon.Start(h.t.Context()), "start after %s", point)
+	return point
+}
+
+// failsAt runs op with a point that fails. It returns "" when op did not come to it,
+// and the answer of op.
+func (h *host) failsAt(at place, op func() error) (point string, err error) {
+	h.t.Helper()
+	h.gate.arm(at, failed)
 	ended := make(chan error, 1)
 	go func() { ended <- op() }()
 	select {
 	case err = <-ended:
-	case <-time.After(2 * time.Minute):
-		require.FailNow(h.t, "it does not end", "point %d fails", n)
+	case <-time.After(patience):
+		require.FailNow(h.t, "it does not end", "%+v fails", at)
 	}
 	select {
 	case point = <-h.gate.fired:
@@ -150,7 +265,31 @@ func (h *host) failsAt(n int, op func() error) (point string, err error) {
 	}
 	h.gate.disarm()
 	if point == "" {
-		require.NoError(h.t, err, "undisturbed, after %d points", n-1)
+		require.NoError(h.t, err, "undisturbed, without %+v", at)
 	}
 	return point, err
 }
+
+// addAgain is what a runtime does: it repeats ADD.
+func (h *host) addAgain(p *lab.Pod) {
+	h.t.Helper()
+	var err error
+	for range 5 {
+		if err = h.runtime().Add(h.t.Context(), p); err == nil {
+			return
+		}
+	}
+	require.NoError(h.t, err)
+}
+
+// addConfirmed is add, and waits until nothing of it is left to be written.
+func (h *host) addConfirmed(p *lab.Pod) {
+	h.t.Helper()
+	h.add(p)
+	require.Eventually(h.t, func() bool {
+		res, err := h.place.Etcd.Get(h.t.Context(), "/moat/ipam/v1/attachments/", clientv3.WithPrefix())
+		return err == nil && !slices.ContainsFunc(res.Kvs, func(kv *mvccpb.KeyValue) bool { return strings.Contains(string(kv.Value), `"state":"adding"`) })
+	}, sweep, lookEvery, "attachments stay unconfirmed")
+}
+
+var addFails = scene{"ADD fails, then nothing", "", []place{{beforeEtcd, 1, ""}, {afterEtcd, 1, ""}, {beforePair, 2, ""}, {beforeFrame, 1, ""}}, addFailsThenNothing}

@@ -84,6 +84,35 @@ func TestAttachThatRanOutOfTimeDoesNotUndoForLong(t *testing.T) {
 	require.Equal(t, before, w.everything(t))
 }
 
+// What nobody waits for leaves out whatever a call is at work on, instead of waiting
+// for that.
+func TestACallUnderWayHoldsUpNobodyElsesCleaning(t *testing.T) {
+	w := newWorld(t)
+	m := w.manager(t)
+	for _, c := range []string{"c1", "c2"} {
+		_, err := m.Attach(t.Context(), request(t, "blue", c))
+		require.NoError(t, err)
+	}
+	w.expire(t)
+	for _, c := range []string{"c1", "c2"} {
+		require.NoError(t, m.tombs.add(attachment(c)))
+	}
+	m.unsure = nil
+	leave, err := m.busy.Enter(t.Context(), attachment("c1"))
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, m.Sweep(ctx))
+	require.Len(t, m.unsure, 1, "c2 is settled")
+	require.NoError(t, m.Finish(ctx))
+	require.Equal(t, []ipam.Attachment{attachment("c1")}, m.tombs.list())
+	leave(nil)
+	require.NoError(t, m.Sweep(ctx))
+	require.NoError(t, m.Finish(ctx))
+	require.Empty(t, m.tombs.list())
+	require.Empty(t, w.leases(t))
+}
+
 func TestRunFinishesTombstonesAndConfirms(t *testing.T) {
 	w := newWorld(t)
 	m := w.manager(t)

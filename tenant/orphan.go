@@ -27,14 +27,14 @@ func (m *Manager) DetachIf(ctx context.Context, rec ipam.Record, gone func(conte
 // for it is under way or its record changed since it was read: then it is false. No
 // call begins while it does it.
 func (m *Manager) undisturbed(ctx context.Context, what string, rec ipam.Record, do func(context.Context, ipam.Record) (bool, error)) (done bool, err error) {
-	if rec.Node != m.opt.Node || m.busy.Taken(rec.Attachment) {
+	if rec.Node != m.opt.Node {
 		return false, nil
 	}
 	ctx, cancel := m.patient(ctx)
 	defer cancel()
-	leave, err := m.busy.Enter(ctx, rec.Attachment)
-	if err != nil {
-		return false, m.fault(what, err)
+	leave, entered := m.busy.Try(ctx, rec.Attachment)
+	if !entered {
+		return false, nil
 	}
 	defer leave(&err)
 	now, err := m.opt.Store.Attachment(ctx, rec.Attachment)

@@ -114,18 +114,22 @@ func (m *Manager) finish(ctx context.Context, except ipam.Attachment) error {
 		if a == except || ctx.Err() != nil {
 			continue
 		}
-		leave, err := m.busy.Enter(ctx, a)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if m.tombs.has(a) {
-			err = effect.Undo("detach what has a tombstone", func() error { return m.detach(ctx, a) })
-			errs = append(errs, err)
-		}
-		leave(&err)
+		errs = append(errs, m.finishOne(ctx, a))
 	}
 	return errors.Join(errs...)
+}
+
+// finishOne leaves an attachment to the call that is at work on it.
+func (m *Manager) finishOne(ctx context.Context, a ipam.Attachment) (err error) {
+	leave, entered := m.busy.Try(ctx, a)
+	if !entered {
+		return nil
+	}
+	defer leave(&err)
+	if !m.tombs.has(a) {
+		return nil
+	}
+	return effect.Undo("detach what has a tombstone", func() error { return m.detach(ctx, a) })
 }
 
 // finishIfAlone is for a process that does not Run, such as a plugin that is
@@ -164,9 +168,9 @@ func (m *Manager) abandoned(rec ipam.Record) bool {
 }
 
 func (m *Manager) settle(ctx context.Context, rec ipam.Record) (err error) {
-	leave, err := m.busy.Enter(ctx, rec.Attachment)
-	if err != nil {
-		return err
+	leave, entered := m.busy.Try(ctx, rec.Attachment)
+	if !entered {
+		return nil
 	}
 	defer leave(&err)
 	// Taking it over first keeps others, and an owner that is not gone after

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/wire"
@@ -86,10 +87,18 @@ func portBody(p sdn.Port) func(wire.Release) any {
 	}
 }
 
+// lastMoment is how long a call whose time is up may go on to take back what it did.
+const lastMoment = 100 * time.Millisecond
+
 // undo takes back what a call did of which the rest failed, also when the
-// caller's time is up. What is gone already is undone.
+// caller is gone; one whose time is up is kept for a moment alone. What is gone
+// already is undone.
 func (c *Client) undo(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+	limit := c.timeout
+	if end, has := ctx.Deadline(); has && !errors.Is(ctx.Err(), context.Canceled) {
+		limit = min(max(time.Until(end), 0)+lastMoment, limit)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	if err := do(ctx); !errors.Is(err, sdn.ErrNotFound) {
 		return err

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -169,6 +170,25 @@ func TestPortsAreBoundAfterTheyAreMadeInOnePointNine(t *testing.T) {
 	ps, err := e.API.Ports(t.Context(), "")
 	require.NoError(t, err)
 	require.Len(t, ps, 1, "what could not be bound is gone again")
+}
+
+// Taking back what could not be bound does not keep a caller whose time is up.
+func TestPortThatIsNotBoundInTimeKeepsNobody(t *testing.T) {
+	e := sdntest.Start(t, sdntest.WithRelease(wire.V1))
+	c := e.Client(t)
+	host, br := bindable(t, e.API)
+	e.Inject(sdntest.Fault{Method: "POST", Path: "/hosts/*/ports", Effect: sdntest.Hang})
+	e.Inject(sdntest.Fault{Method: "DELETE", Effect: sdntest.Hang})
+	_, err := c.Bridge(t.Context(), br) // logs in
+	require.NoError(t, err)
+	const limit = time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	begin := time.Now()
+	_, err = c.CreatePort(ctx, sdn.Port{Kind: sdn.BridgePort, Device: sdn.DeviceID(br), AdminStateUp: true, Host: host, Interface: "eth7"})
+	require.ErrorIs(t, err, sdn.ErrUnavailable)
+	require.Less(t, time.Since(begin), limit+4*time.Second, "the client's own timeout is 10 s")
+	require.NotZero(t, e.Heal())
 }
 
 func TestOnePointNineHasNoSuchField(t *testing.T) {

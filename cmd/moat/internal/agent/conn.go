@@ -48,10 +48,12 @@ func (a *Agent) serve(ctx, undoing context.Context, c *net.UnixConn) {
 		}
 		received <- err
 	}()
-	turn := a.turns.begin(call, request)
-	defer a.turns.end(turn)
+	limited, over := context.WithTimeout(call, a.limit(request))
+	defer over()
 	start := time.Now()
-	reply, left := a.handle(call, request, client.run, a.limit(request))
+	turn := a.turns.begin(limited, request)
+	defer a.turns.end(turn)
+	reply, left := a.handle(limited, request, client.run, a.limit(request))
 	err := errors.Join(write(c, reply), c.SetReadDeadline(time.Now().Add(replyTimeout)))
 	a.report(request, reply, time.Since(start))
 	if err == nil {

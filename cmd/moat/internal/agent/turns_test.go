@@ -52,6 +52,29 @@ func TestAddWaitsForTheUndoingOfAnEarlierOne(t *testing.T) {
 	require.Equal(t, 1, n.service.count(), "the second interface is there")
 }
 
+// The wait is part of the ADD's time.
+func TestAddThatWaitsForAnUndoingKeepsItsLimit(t *testing.T) {
+	n := newNode(t)
+	undoing, goOn := make(chan struct{}, 8), make(chan struct{})
+	n.service.beforeDetach(func() { undoing <- struct{}{}; <-goOn })
+	require.NoError(t, hanging(t, n).Close())
+	<-undoing
+	answered := make(chan protocol.Reply, 1)
+	go func() {
+		reply, c := n.hasty(t, n.env(nil), n.conf(nil), 300*time.Millisecond)
+		c.Close()
+		answered <- reply
+	}()
+	select {
+	case reply := <-answered:
+		require.NotNil(t, reply.Failure)
+		require.EqualValues(t, 11, reply.Failure.Code, "%v", reply.Failure)
+	case <-time.After(20 * time.Second):
+		t.Error("it is not answered before the undoing ends")
+	}
+	close(goOn)
+}
+
 // Without a second try it is undone.
 func TestLostResultIsUndoneOnceItsConnectionEnds(t *testing.T) {
 	n := newNode(t)

@@ -50,23 +50,32 @@ type host struct {
 }
 
 func newHost(t testing.TB, args ...string) *host {
+	h := emptyHost(t)
+	h.begin(append([]string{"--etcd-endpoints", h.etcd()}, args...)...)
+	return h
+}
+
+// emptyHost is a host without a daemon.
+func emptyHost(t testing.TB) *host {
 	l, err := lab.New()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	h := &host{t: t, lab: l, gate: newGate(t, l.Dir)}
 	h.ns, _, err = l.Uplinked()
 	require.NoError(t, err)
-	endpoint := h.etcd()
-	h.daemon = &lab.Daemon{Bin: bin, Dir: l.Dir, Host: h.ns, Args: append([]string{"--etcd-endpoints", endpoint}, args...),
-		Env: []string{effect.GateVar + "=" + h.gate.path}}
+	return h
+}
+
+// begin starts the daemon.
+func (h *host) begin(args ...string) {
+	h.daemon = &lab.Daemon{Bin: bin, Dir: h.lab.Dir, Host: h.ns, Args: args, Env: []string{effect.GateVar + "=" + h.gate.path}}
 	h.place.Namespaces = map[string]string{"host": h.ns.Path}
 	h.place.NetnsDir = h.daemon.NetnsDir()
 	h.place.Folders = []string{h.daemon.DataDir(), h.daemon.ConfDir()}
 	h.place.Prefixes = []string{"/moat/"}
 	h.place.Lasting = lasting
-	require.NoError(t, h.daemon.Start(t.Context()))
-	t.Cleanup(h.end)
-	return h
+	require.NoError(h.t, h.daemon.Start(h.t.Context()))
+	h.t.Cleanup(h.end)
 }
 
 // etcd is a process's own: it stays when the daemon is killed.

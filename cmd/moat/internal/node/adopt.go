@@ -86,7 +86,7 @@ func (a *adoption) all(ctx context.Context) error {
 		case errors.Is(err, ipam.ErrUnavailable), errors.Is(err, sdn.ErrUnavailable):
 			return err
 		default:
-			fmt.Fprintf(a.out, "warning: interface %s in namespace %s is of a pod that the backup does not know, and is removed when the daemon starts: %v\n", s.Name, s.Namespace, err)
+			fmt.Fprintf(a.out, "warning: interface %s in namespace %s, which the backup does not know, is removed when the daemon starts: %v\n", s.Name, s.Namespace, err)
 		}
 	}
 	return nil
@@ -100,7 +100,7 @@ func (a *adoption) node() *survey.Node {
 // one writes record, lease and port of a pod.
 func (a *adoption) one(ctx context.Context, s survey.Stray) (ipam.Record, error) {
 	if s.Pod == nil {
-		return ipam.Record{}, errors.New("no namespace was found that has its other end: delete the pod")
+		return ipam.Record{}, errors.New("it is of a tenant's network that was made after the backup, or of a pod whose namespace was not found: delete such a pod")
 	}
 	t, rec, err := a.record(ctx, s)
 	if err != nil {

@@ -23,6 +23,8 @@ const (
 	tombstonesFolder  = "tombstones"
 	networksFolder    = "networks"
 	delegationsFolder = "delegations"
+	// unfinishedNames are those of files before placeFile places them.
+	unfinishedNames = ".moat-*.tmp"
 )
 
 // errLocked: another process works in the data directory.
@@ -127,7 +129,7 @@ func writeAtomically(path string, content []byte, mode os.FileMode) error {
 func placeFile(path string, content []byte, mode os.FileMode, place func(from, to string) error) error {
 	var f *os.File
 	err := effect.Do(effect.File, "create a file of the daemon under another name", func() (err error) {
-		f, err = os.CreateTemp(filepath.Dir(path), ".moat-*.tmp")
+		f, err = os.CreateTemp(filepath.Dir(path), unfinishedNames)
 		return err
 	})
 	if err != nil {

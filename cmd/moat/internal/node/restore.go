@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -20,7 +18,6 @@ import (
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/ipam/ledger"
-	"github.com/moatnet/moat/sdn/effect"
 	"github.com/moatnet/moat/sdn/topology"
 )
 
@@ -200,12 +197,6 @@ func (r *restore) do(ctx context.Context) error {
 		return err
 	}
 	for _, f := range r.Backup.Files {
-		if kept, err := r.keeps(f); kept || err != nil {
-			if err != nil {
-				return fmt.Errorf("file %s: %w", f.Path, err)
-			}
-			continue
-		}
 		if err := r.place(f); err != nil {
 			return fmt.Errorf("file %s: %w", f.Path, err)
 		}
@@ -237,23 +228,6 @@ func (r *restore) write(ctx context.Context) error {
 	return nil
 }
 
-// keeps says whether a file that is there stays: what this node noted of a pod is
-// newer than the backup. In one that was made during the pod's ADD the note says that
-// nobody has its result, and the daemon would undo what a living pod has.
-func (r *restore) keeps(f backup.File) (bool, error) {
-	if folder, _, _ := strings.Cut(f.Path, "/"); !notesOfPods[folder] {
-		return false, nil
-	}
-	_, err := os.Lstat(filepath.Join(r.c.DataDir, f.Path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return true, err
-}
-
-// notesOfPods are the folders of the data directory with notes of single pods.
-var notesOfPods = map[string]bool{networksFolder: true, delegationsFolder: true}
-
 // batches are ops in their order, as many at once as one transaction takes.
 func batches(ops []clientv3.Op) iter.Seq[[]clientv3.Op] {
 	return func(yield func([]clientv3.Op) bool) {
@@ -272,18 +246,6 @@ func batches(ops []clientv3.Op) iter.Seq[[]clientv3.Op] {
 			yield(ops[from:])
 		}
 	}
-}
-
-func (r *restore) place(f backup.File) error {
-	path := filepath.Join(r.c.DataDir, f.Path)
-	if f.Path == backup.UsersFile {
-		path = r.c.Users.File
-	}
-	err := effect.Do(effect.File, "create the folder of a restored file", func() error { return os.MkdirAll(filepath.Dir(path), 0o700) })
-	if err != nil {
-		return err
-	}
-	return writeAtomically(path, f.Content, 0o600)
 }
 
 // refuseHalfRestored keeps a process from a store that holds a part of a backup.

@@ -102,7 +102,7 @@ func killedInRestore(t *testing.T, step int, r *restores) {
 func (r *restores) killedAt(n int) string {
 	r.t.Helper()
 	p := r.process("--force")
-	r.gate.arm(n)
+	r.gate.arm(place{n: n}, killed)
 	defer r.gate.disarm()
 	require.NoError(r.t, p.Launch())
 	pid, ended := p.Pid(), make(chan error, 1)

@@ -29,6 +29,9 @@ type Holding struct {
 
 	// Revision is the store's revision of the record, for fences; not stored.
 	Revision int64 `json:"-"`
+	// Made says, in what Hold returns, that this call made it, and no earlier one;
+	// not stored.
+	Made bool `json:"-"`
 }
 
 // PoolLease is an address with its subnet's length, and its gateway.

@@ -74,6 +74,7 @@ func (p *pools) hold(s ipam.PoolStore, sets []ipam.Set, container string, asked 
 	p.Helper()
 	h, err := s.Hold(p.Context(), holder(container), p.wish(sets, asked...))
 	require.NoError(p, err)
+	h.Made = false
 	return h
 }
 
@@ -93,6 +94,11 @@ func oneOfEachSet(p *pools) {
 
 func holdsOnce(p *pools) {
 	s, sets := p.open(0), p.sets(subnet("10.0.0.0/24"))
+	for _, made := range []bool{true, false} {
+		h, err := s.Hold(p.Context(), holder("c1"), p.wish(sets))
+		require.NoError(p, err)
+		require.Equal(p, made, h.Made)
+	}
 	first := p.hold(s, sets, "c1")
 	require.Equal(p, first, p.hold(s, sets, "c1"))
 	require.Equal(p, first, p.hold(p.open(0), sets, "c1"))

@@ -80,7 +80,7 @@ func (p *Pools) hold(ctx context.Context, h ipam.Holding, w ipam.Wish) (ipam.Hol
 			for _, c := range claims {
 				c.taken()
 			}
-			full.Revision = res.Revision
+			full.Revision, full.Made = res.Revision, true
 			return full, nil
 		}
 		if kv, ok := res.Out[0].one(); ok {

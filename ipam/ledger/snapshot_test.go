@@ -44,6 +44,7 @@ func newStore(t *testing.T) *store {
 	s.hold, err = s.pools.Hold(t.Context(), ipam.Holding{Pool: "lab", Attachment: ipam.Attachment{Node: "n", Network: "m", ContainerID: "h", IfName: "eth0"}},
 		ipam.Wish{Sets: []ipam.Set{p.Sets[0]}})
 	require.NoError(t, err)
+	s.hold.Made = false // as it is read
 	s.keep, err = s.l.Reserve(t.Context(), ipam.Reservation{Scope: blue, Address: ipam.Nth(tenant.Subnets[0].Prefix, 9)})
 	require.NoError(t, err)
 	return s

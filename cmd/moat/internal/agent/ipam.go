@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
@@ -51,13 +50,12 @@ func (c *call) ipamAdd(ctx context.Context) ([]byte, error) {
 	if h.PodInode = c.visibleInode(); h.PodInode != 0 {
 		h.BootID = c.agent.boot
 	}
-	begin := time.Now()
 	got, err := c.agent.pools.Hold(ctx, h, conf.wish)
 	if err != nil {
 		return nil, c.refused(ctx, conf.askedFrom, err)
 	}
 	settled, err := c.settle(want, conf.askedFrom, got)
-	if err != nil && got.At.Before(begin) {
+	if err != nil && !got.Made {
 		return nil, err // of an earlier ADD, whose pod may be alive
 	}
 	if err != nil {

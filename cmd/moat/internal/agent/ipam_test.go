@@ -5,12 +5,15 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/stretchr/testify/require"
 
+	"github.com/moatnet/moat/cmd/moat/internal/agent"
 	"github.com/moatnet/moat/ipam"
+	"github.com/moatnet/moat/ipam/ledger"
 	"github.com/moatnet/moat/netns"
 )
 
@@ -88,6 +91,47 @@ func TestIPAMLeasesAndGivesBack(t *testing.T) {
 	e := plugin(t, "moat-ipam", n.env(vars{"CNI_COMMAND": "CHECK"}), n.ipamConf(section, prev)).failure(t)
 	require.EqualValues(t, 106, e.Code)
 	require.Contains(t, e.Msg, "it holds no address")
+}
+
+// What an earlier ADD holds is its pod's, which may be alive, whatever a later ADD
+// asks for and however the node's clock was set in between.
+func TestIPAMKeepsWhatAnEarlierAddHoldsWhateverTheClockSays(t *testing.T) {
+	for name, wrong := range map[string]time.Duration{"the clock was set back": time.Hour, "the clock was set forward": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			store := ledger.NewMemory()
+			at := func(wrong time.Duration) func(*agent.Options) {
+				return func(o *agent.Options) {
+					o.Pools = ledger.NewPools(store, ledger.PoolOptions{Now: func() time.Time { return time.Now().Add(wrong) }})
+				}
+			}
+			first := newNode(t, at(wrong))
+			section := ranges("10.7.0.0/24")
+			require.Zero(t, plugin(t, "moat-ipam", first.env(nil), first.ipamConf(section, nil)).status)
+			first.stop()
+			n := newNode(t, at(0))
+			wish := keys{"runtimeConfig": keys{"ips": []string{"10.7.0.9"}}}
+			e := plugin(t, "moat-ipam", n.env(nil), n.ipamConf(section, wish)).failure(t)
+			require.Contains(t, e.Msg, "10.7.0.9 was not given: the pod holds [10.7.0.2/24]")
+			held, err := ledger.NewPools(store, ledger.PoolOptions{}).Holdings(t.Context(), "node-1", "")
+			require.NoError(t, err)
+			require.Len(t, held, 1)
+		})
+	}
+}
+
+// What this ADD took and cannot use is given back, whatever the clock does meanwhile.
+func TestIPAMGivesBackWhatItCannotUseWhateverTheClockSays(t *testing.T) {
+	for name, wrong := range map[string]time.Duration{"the clock is set back": -time.Hour, "the clock is set forward": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			pools := ledger.NewPools(ledger.NewMemory(), ledger.PoolOptions{Now: func() time.Time { return time.Now().Add(wrong) }})
+			n := newNode(t, func(o *agent.Options) { o.Pools = pools })
+			e := plugin(t, "moat-ipam", n.env(vars{"CNI_ARGS": "IgnoreUnknown=1;GATEWAY=10.8.0.1"}), n.ipamConf(ranges("10.7.0.0/24"), nil)).failure(t)
+			require.Contains(t, e.Msg, "in no subnet of the pod")
+			held, err := pools.Holdings(t.Context(), "node-1", "")
+			require.NoError(t, err)
+			require.Empty(t, held)
+		})
+	}
 }
 
 func TestIPAMRefuses(t *testing.T) {

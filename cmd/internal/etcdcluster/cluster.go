@@ -2,6 +2,7 @@ package etcdcluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -108,6 +109,19 @@ func (c *Cluster) Leader(ctx context.Context) (*Member, error) {
 	return nil, fmt.Errorf("leader of etcd: no majority of its %d members agrees, or it does not answer itself: %v", len(c.Members), votes)
 }
 
+// Elected waits until another member leads.
+func (c *Cluster) Elected(ctx context.Context, not *Member) error {
+	for {
+		m, err := c.Leader(ctx)
+		if err == nil && m != not {
+			return nil
+		}
+		if pause(ctx) != nil {
+			return fmt.Errorf("no other member than %s leads: %w", not.name, errors.Join(err, context.Cause(ctx)))
+		}
+	}
+}
+
 // Lead has a member lead.
 func (c *Cluster) Lead(ctx context.Context, m *Member) error {
 	leader, err := c.Leader(ctx)
@@ -154,6 +168,19 @@ func (c *Cluster) agree(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Alone waits until the member knows of no leader.
+func (m *Member) Alone(ctx context.Context) error {
+	for {
+		res, err := m.status(ctx)
+		if err == nil && res.Leader == 0 {
+			return nil
+		}
+		if pause(ctx) != nil {
+			return fmt.Errorf("%s still knows a leader: %w", m.name, errors.Join(err, context.Cause(ctx)))
+		}
+	}
 }
 
 func (m *Member) status(ctx context.Context) (res *clientv3.StatusResponse, err error) {

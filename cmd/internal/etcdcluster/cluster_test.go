@@ -71,16 +71,11 @@ func TestMembersFailAsMachinesDo(t *testing.T) {
 	c := start(t, Options{})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	// leader waits for one that is not the member.
-	leader := func(not *Member) *Member {
+	leader := func() *Member {
 		t.Helper()
-		for {
-			m, err := c.Leader(ctx)
-			if err == nil && m != not {
-				return m
-			}
-			require.NoError(t, pause(ctx), "no other leader: %v", err)
-		}
+		m, err := c.Leader(ctx)
+		require.NoError(t, err)
+		return m
 	}
 	for what, fault := range map[string]struct{ strike, lift func(*Member) error }{
 		"killed": {(*Member).Kill, (*Member).Start},
@@ -88,10 +83,11 @@ func TestMembersFailAsMachinesDo(t *testing.T) {
 		"parted": {(*Member).Part, (*Member).Join},
 	} {
 		t.Run(what, func(t *testing.T) {
-			old := leader(nil)
+			old := leader()
 			require.NoError(t, fault.strike(old))
 			require.Error(t, put(t, old.client(t), time.Second), "who is alone takes nothing")
-			require.NoError(t, put(t, leader(old).client(t), patience))
+			require.NoError(t, c.Elected(ctx, old))
+			require.NoError(t, put(t, leader().client(t), patience))
 			require.NoError(t, fault.lift(old))
 			require.NoError(t, c.Agree(ctx))
 			require.NoError(t, put(t, old.client(t), patience))
@@ -100,7 +96,7 @@ func TestMembersFailAsMachinesDo(t *testing.T) {
 	for _, m := range c.Members {
 		require.NoError(t, c.Lead(ctx, m))
 		require.NoError(t, c.Agree(ctx))
-		require.Equal(t, m.name, leader(nil).name)
+		require.Equal(t, m.name, leader().name)
 	}
 	for _, m := range c.Members[1:] {
 		require.NoError(t, m.Kill())

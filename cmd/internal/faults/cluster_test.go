@@ -49,7 +49,7 @@ func newEnsemble(t *testing.T, o etcdcluster.Options) (*site, *ensemble) {
 // What can happen to the members of an etcd cluster under the operations of a daemon.
 func TestEtcdClusterGoesWrong(t *testing.T) {
 	s, e := newEnsemble(t, etcdcluster.Options{})
-	s.matrix(clusterFaults(e), 6)
+	s.matrix(clusterFaults(e), 12)
 }
 
 func clusterFaults(e *ensemble) []fault {
@@ -67,8 +67,23 @@ func clusterFaults(e *ensemble) []fault {
 		{"leader of etcd frozen in mid-call", passing, e.at(e.first, freeze, thaw), again, true},
 		{"leader of etcd parted in mid-call", passing, e.at(e.first, part, join), again, true},
 		{"one member of etcd parted", passing, e.lasts(e.next, part, join), again, true},
+		{"one member of etcd parted for a while", passing, e.lasts(e.next, e.alone, join), nil, true},
+		{"leader of etcd parted for a while", passing, e.lasts(e.first, e.alone, join), nil, true},
 		{"one member of etcd killed", passing, e.lasts(e.next, kill, start), again, true},
 	}
+}
+
+// alone parts a member and waits until it knows, and the others have a leader.
+func (e *ensemble) alone(m *etcdcluster.Member) error {
+	if err := m.Part(); err != nil {
+		return err
+	}
+	return bounded(func(ctx context.Context) error {
+		if err := m.Alone(ctx); err != nil {
+			return err
+		}
+		return e.Elected(ctx, m)
+	})
 }
 
 func nothing(*etcdcluster.Member) error { return nil }
@@ -95,9 +110,7 @@ func (e *ensemble) from(s *site) []*etcdcluster.Member {
 }
 
 func (e *ensemble) lead(m *etcdcluster.Member) error {
-	ctx, cancel := context.WithTimeout(context.Background(), sweep)
-	defer cancel()
-	return e.Lead(ctx, m)
+	return bounded(func(ctx context.Context) error { return e.Lead(ctx, m) })
 }
 
 type (

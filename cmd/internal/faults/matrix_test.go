@@ -109,6 +109,9 @@ func (s *site) once(f fault, o operation, before []string) outcome {
 		o.holds(s, x, a)
 	} else if x.pod != nil { // an operator's command has no code
 		require.Contains(s.t, f.codes, a.err.Code, "%s: %s", what, a.err)
+		for _, text := range s.says {
+			require.Contains(s.t, a.err.Error(), text, what)
+		}
 	}
 	c := outcome{a, lift()}
 	o.ended(s, x, a)

@@ -50,6 +50,7 @@ type site struct {
 	keep   *lab.Pod // of tenant red, there all the time
 	pods   int
 	args   []string // of `moat up`
+	says   []string // what the refusal of a call must say
 	// announce tells others of a new pod; nil: nobody is to know.
 	announce func(p *lab.Pod)
 }

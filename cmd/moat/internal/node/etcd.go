@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 	"github.com/moatnet/moat/sdn/effect/etcdeffect"
@@ -62,7 +63,7 @@ const (
 
 func dialStore(ctx context.Context, c config.Etcd) (*store, error) {
 	cfg := clientv3.Config{Endpoints: c.Endpoints, DialTimeout: dialTimeout, DialKeepAliveTime: pingAfter, DialKeepAliveTimeout: pingPatience,
-		Username: c.Username, Logger: zap.NewNop()}
+		Username: c.Username, Logger: zap.NewNop(), DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(elsewhere)}}
 	var err error
 	if cfg.TLS, err = etcdTLS(c); err != nil {
 		return nil, err

@@ -116,7 +116,7 @@ func (v *voice) session(ctx context.Context) error {
 			v.revoke(ctx, lease.ID)
 		}
 	}()
-	alive, err := v.client.KeepAlive(keeping, lease.ID)
+	alive, err := v.client.KeepAlive(clientv3.WithRequireLeader(keeping), lease.ID)
 	if err != nil {
 		return fmt.Errorf("lease: %w", err)
 	}

@@ -27,6 +27,9 @@ var (
 	// ErrUnavailable: a part that the call needs cannot be reached; the same
 	// call may succeed later (503).
 	ErrUnavailable = errors.New("unavailable")
+	// ErrFull: what keeps the topology takes no writes until there is room in it; a
+	// kind of ErrUnavailable.
+	ErrFull = fmt.Errorf("%w: its store is full", ErrUnavailable)
 )
 
 // Violation is one field that failed validation.

@@ -27,6 +27,10 @@ func (m *Manager) fault(what string, err error) error {
 	return &Error{Code: code, Msg: what + ": " + cause, Details: details, Err: err}
 }
 
+// AdviceFull is what to do about a store that is full.
+const AdviceFull = "delete what etcd holds beside Moat's, or raise its quota: embedded.quotaBytes in the configuration, and of an etcd of your own --quota-backend-bytes; " +
+	"your own also has to be told: etcdctl compact, etcdctl defrag for each member, then etcdctl alarm disarm; moat status says how full it is"
+
 // class is a kind of cause with its code.
 type class struct {
 	is      error
@@ -44,7 +48,8 @@ func classes() []class {
 		{sdn.ErrInvalid, CodeSDNRefused, "the SDN does not take this input"},
 		{sdn.ErrUnsupported, CodeSDNRefused, "this engine cannot express it"},
 		{context.Canceled, CodeTryAgain, "the call was given up"},
-		{ipam.ErrFull, CodeTryAgain, "delete what etcd holds beside Moat's, or raise its quota; moat status says how full it is"},
+		{ipam.ErrFull, CodeTryAgain, AdviceFull},
+		{sdn.ErrFull, CodeTryAgain, AdviceFull},
 		{ipam.ErrUnavailable, CodeTryAgain, "check that etcd is running and can be reached"},
 		{context.DeadlineExceeded, CodeTryAgain, "not done in time; it is tried again"},
 		{sdn.ErrUnavailable, CodeTryAgain, "check that the SDN API is running and can be reached"},

@@ -34,7 +34,7 @@ func (k *KV) Commit(ctx context.Context, t ledger.Txn) (ledger.Result, error) {
 	if err != nil {
 		kind := ipam.ErrUnavailable
 		if errors.Is(err, rpctypes.ErrNoSpace) {
-			kind = ipam.ErrFull
+			kind = fmt.Errorf("%w (etcd's alarm NOSPACE)", ipam.ErrFull)
 		}
 		return ledger.Result{}, fmt.Errorf("etcd: %w: %w", kind, err)
 	}

@@ -2,10 +2,12 @@ package topology
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/moatnet/moat/sdn"
@@ -23,6 +25,9 @@ func (e *etcd) commit(ctx context.Context, x *txn) (int64, bool, error) {
 		Then(ops...).
 		Else(clientv3.OpGet(e.path(headKey), clientv3.WithKeysOnly())).
 		Commit()
+	if errors.Is(err, rpctypes.ErrNoSpace) {
+		return 0, false, fmt.Errorf("%w (etcd's alarm NOSPACE): %w", sdn.ErrFull, err)
+	}
 	if err != nil {
 		return 0, false, err
 	}

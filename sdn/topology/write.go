@@ -57,8 +57,11 @@ func (s *state) commit(ctx context.Context, x *txn) (int64, bool, error) {
 	ctx, cancel := resolved(ctx)
 	defer cancel()
 	rev, ok, err := s.store.commit(ctx, x)
+	if err != nil && !errors.Is(err, sdn.ErrUnavailable) {
+		err = fmt.Errorf("%w: %w", sdn.ErrUnavailable, err)
+	}
 	if err != nil {
-		return 0, false, fmt.Errorf("write to the topology: %w: %w", sdn.ErrUnavailable, err)
+		return 0, false, fmt.Errorf("write to the topology: %w", err)
 	}
 	if !ok && x.rev >= rev {
 		return 0, false, fmt.Errorf("write to the topology: the store refused what the graph of revision %d allows, start again: %w", x.rev, sdn.ErrUnavailable)

@@ -269,6 +269,8 @@ func (c *call) coded(ctx context.Context, err error) *cniconf.Error {
 		failure = poolFailure(c.request.Env.Subject(), err)
 	case errors.As(err, &served):
 		failure = &cniconf.Error{Code: cniconf.Code(served.Code), Msg: served.Msg, Details: served.Details}
+	case errors.Is(err, ipam.ErrFull):
+		failure.Code, failure.Details = cniconf.CodeTryAgain, tenant.AdviceFull
 	case errors.Is(err, ipam.ErrUnavailable):
 		failure.Code, failure.Details = cniconf.CodeTryAgain, "check that etcd is running and can be reached"
 	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

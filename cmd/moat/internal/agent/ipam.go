@@ -201,7 +201,7 @@ func poolFailure(subject string, err error) *cniconf.Error {
 	case errors.Is(err, ipam.ErrInvalid):
 		e.Code, e.Details = cniconf.CodeConfig, "ask for an address of the pool's ranges"
 	case errors.Is(err, ipam.ErrFull):
-		e.Code, e.Details = cniconf.CodeTryAgain, "delete what etcd holds beside Moat's, or raise its quota; moat status says how full it is"
+		e.Code, e.Details = cniconf.CodeTryAgain, tenant.AdviceFull
 	case errors.Is(err, ipam.ErrUnavailable):
 		e.Code, e.Details = cniconf.CodeTryAgain, "check that etcd is running and can be reached"
 	case errors.Is(err, ipam.ErrCorrupt):

@@ -82,6 +82,8 @@ func TestPoolsAgreeWithAModel(t *testing.T) {
 					if len(asked) > 0 {
 						require.Equal(t, asked[0], a)
 					}
+					require.True(t, got.Made)
+					got.Made = false // of the next that asks
 					holds[c] = got
 				}
 			case 2:

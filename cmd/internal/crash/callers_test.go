@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/containernetworking/cni/libcni"
-	"github.com/containernetworking/cni/pkg/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/cmd/internal/lab"
@@ -18,11 +16,15 @@ import (
 func collected(h *host, _ place) string {
 	before := h.look()
 	h.add(h.pod("red", "p"))
-	rt := h.runtime()
-	keep := libcni.GCArgs{ValidAttachments: []types.GCAttachment{{ContainerID: h.first.ID, IfName: h.first.Args.IfName}}}
-	require.NoError(h.t, h.ns.Do(func() error { return rt.CNI.GCNetworkList(h.t.Context(), rt.List, &keep) }))
+	keep := fmt.Sprintf(`{"containerID":%q,"ifname":%q}`, h.first.ID, h.first.Args.IfName)
+	require.NoError(h.t, h.call(h.caller("moat-cni", "GC", entry(h.daemon.Socket(), `"cni.dev/valid-attachments":[`+keep+`]`), h.first)))
 	h.comesBackTo(before, sweep, "GC")
 	return ""
+}
+
+// entry is a configuration as the daemon writes it, with more members.
+func entry(socket string, more ...string) string {
+	return "{" + strings.Join(append(more, fmt.Sprintf(`"cniVersion":"1.1.0","name":"moat","type":"moat-cni","socket":%q`, socket)), ",") + "}"
 }
 
 // holderGone is a pod that has an address from the IPAM plugin, for a main plugin

@@ -44,8 +44,8 @@ type host struct {
 	gate   *gate
 	place  world.Place
 
-	first     *lab.Pod      // of a scene
-	brief     time.Duration // the most that the world may take to come back; 0: as long as is promised
+	first     *lab.Pod                                   // of a scene
+	allowed   func(promised time.Duration) time.Duration // what the world may take to come back; nil: what is promised
 	abandoned bool
 }
 
@@ -147,6 +147,14 @@ func (h *host) look() []string {
 	return lines
 }
 
+// within is how long what is promised may take here.
+func (h *host) within(promised time.Duration) time.Duration {
+	if h.allowed == nil {
+		return promised
+	}
+	return h.allowed(promised)
+}
+
 // lookEvery is how often is looked at first; later it is less often.
 const lookEvery = 20 * time.Millisecond
 
@@ -162,7 +170,7 @@ func (h *host) comesBackTo(before []string, within time.Duration, after string) 
 		} else if diff = world.Differences(before, now); len(diff) == 0 {
 			return
 		}
-		if time.Since(start) > within || h.brief > 0 && time.Since(start) > h.brief {
+		if time.Since(start) > h.within(within) {
 			require.Empty(h.t, strings.Join(diff, "\n"), "left or lost after %s", after)
 		}
 		time.Sleep(min(lookEvery+time.Since(start)/20, time.Second))

@@ -1,7 +1,5 @@
 package crash
 
-import "time"
-
 // What several undos take back, each of which does where the others do not.
 const (
 	engineDrops = "delete an interface that no plan wants"
@@ -33,15 +31,11 @@ var elsewhere = map[string]string{
 	"delete a port that came after its attachment was undone": "an endpoint does what it was asked after it was given up: tenant",
 	"delete a tenant's route of the provider":                 "this topology deletes routes with their port, others may not: sdn/sdntest",
 	"undo an ADD whose result was not printed":                "only without a daemon",
-	"undo an ADD whose result was lost":                       "the plugin is killed",
 }
 
-// fewUndos are taken out by `make test`, in the scene that brings them about, with
-// less patience than what is promised.
+// fewUndos are taken out by `make test`, in the scene that brings them about.
 var fewUndos = []string{
 	"delete the port of an ADD that failed",
 	"release the lease of an ADD that failed",
 	"detach what an ADD may have leased",
 }
-
-const briefPatience = 5 * time.Second

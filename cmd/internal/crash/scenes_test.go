@@ -47,20 +47,25 @@ func scenes() []scene {
 		{"ADD killed, then DEL", "", []place{pairAlone, {afterEtcd, 1, ""}}, addKilledThenDel},
 		{"ADD killed, then ADD", "", []place{pairAlone, {afterEtcd, 1, ""}}, addKilledThenAdd},
 		{"ADD killed, then nothing", "", []place{{beforeFrame, 1, ""}, recordAlone}, addKilledThenNothing},
-		addFails,
+		{"ADD fails early, then nothing", "", []place{{beforeEtcd, 1, ""}, {beforePair, 2, ""}}, addFailsThenNothing},
+		addFailsLate,
 		{"ADD killed, then ADD that grows the tenant", "tenantPrefix: 29\n", []place{pairAlone}, addKilledThenGrowth},
 		{"DEL killed, then nothing", "", []place{{afterEtcd, 1, ""}}, delKilledThenNothing},
 		{"DEL fails, then nothing", "", []place{{beforeEtcd, 1, ""}}, delFailsThenNothing},
 		{"DEL fails, then ADD", "", []place{{beforeEtcd, 1, ""}}, delFailsThenAdd},
+		{"plugin killed, then nothing", "", []place{{replied, 1, ""}}, pluginKilledThenNothing},
 		{"GC", "", []place{{}}, collected},
 		{"pod of another plugin gone", "", []place{{}}, holderGone},
 		{"tenant build killed, then removal", "", []place{{beforeEtcd, 8, ""}, {beforePin, 1, ""}}, buildKilledThenRemoval},
 		{"tenant build that cannot pin, then removal", "", []place{{beforePin, 0, ""}}, buildFailsThenRemoval},
-		{"tenant build, and removal meanwhile", "", []place{{beforeEtcd, 8, ""}}, removedWhileBuilt},
+		{"tenant build, and removal meanwhile", "", []place{{beforeEtcd, 3, ""}, {beforeEtcd, 4, ""}}, removedWhileBuilt},
 		{"tenant removal killed, then nothing", "", []place{{afterEtcd, 1, ""}, {afterUnpin, 1, ""}}, removalKilledThenNothing},
 		{"tenant removal killed, then build", "", []place{{afterEtcd, 1, ""}}, removalKilledThenBuild},
 	}
 }
+
+// addFailsLate is the scene of `make test`.
+var addFailsLate = scene{"ADD fails, then nothing", "", []place{{afterEtcd, 1, ""}, {beforeFrame, 1, ""}}, addFailsThenNothing}
 
 // host is a machine for a scene, with a pod in a tenant.
 func (s scene) host(t testing.TB) *host {
@@ -153,7 +158,7 @@ func delFailsThenAdd(h *host, at place) string {
 	h.addConfirmed(p)
 	point, _ := h.failsAt(at, func() error { return h.runtime().Del(h.t.Context(), p) })
 	h.addAgain(p)
-	require.Eventually(h.t, func() bool { return len(h.tombstones()) == 0 }, sweep, lookEvery, "tombstones stay")
+	require.Eventually(h.t, func() bool { return len(h.tombstones()) == 0 }, h.within(sweep), lookEvery, "tombstones stay")
 	require.NoError(h.t, h.runtime().Check(h.t.Context(), p), "ADD after a DEL that failed "+point)
 	h.del(p)
 	require.NoError(h.t, p.Remove())
@@ -289,7 +294,5 @@ func (h *host) addConfirmed(p *lab.Pod) {
 	require.Eventually(h.t, func() bool {
 		res, err := h.place.Etcd.Get(h.t.Context(), "/moat/ipam/v1/attachments/", clientv3.WithPrefix())
 		return err == nil && !slices.ContainsFunc(res.Kvs, func(kv *mvccpb.KeyValue) bool { return strings.Contains(string(kv.Value), `"state":"adding"`) })
-	}, sweep, lookEvery, "attachments stay unconfirmed")
+	}, patience, lookEvery, "attachments stay unconfirmed")
 }
-
-var addFails = scene{"ADD fails, then nothing", "", []place{{beforeEtcd, 1, ""}, {afterEtcd, 1, ""}, {beforePair, 2, ""}, {beforeFrame, 1, ""}}, addFailsThenNothing}

@@ -162,9 +162,7 @@ func (d *daemon) takeDown() error {
 	if err := d.engine.TakeDown(ctx); err != nil {
 		return errors.Join(append(errs, fmt.Errorf("remove what is in the kernel: %w; start again to repeat it", err))...)
 	}
-	asked, cancelAsk := context.WithTimeout(ctx, etcdPatience)
-	defer cancelAsk()
-	if _, err := d.store.client.Delete(asked, d.cfg.Etcd.Prefix, clientv3.WithPrefix()); err != nil {
+	if err := d.removeRecords(ctx); err != nil {
 		return errors.Join(append(errs, fmt.Errorf("remove what is in etcd: %w", err))...)
 	}
 	err := effect.Do(effect.File, "remove the folder of tombstones", func() error { return os.RemoveAll(d.tombstones) })
@@ -173,6 +171,20 @@ func (d *daemon) takeDown() error {
 	}
 	d.log.Info("taken down")
 	return errors.Join(errs...)
+}
+
+// removeRecords removes all keys but those by which processes say that they are alive,
+// which go with them.
+func (d *daemon) removeRecords(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, etcdPatience)
+	defer cancel()
+	all := d.cfg.Etcd.Prefix
+	live := all + liveFolder
+	_, err := d.store.client.Txn(ctx).Then(
+		clientv3.OpDelete(all, clientv3.WithRange(live)),
+		clientv3.OpDelete(clientv3.GetPrefixRangeEnd(live), clientv3.WithRange(clientv3.GetPrefixRangeEnd(all))),
+	).Commit()
+	return err
 }
 
 func (d *daemon) removeConfList() error {

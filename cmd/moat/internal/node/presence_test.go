@@ -87,10 +87,32 @@ func TestNoRestoreBesideADaemonElsewhere(t *testing.T) {
 		require.ErrorContains(t, err, "stop it, or, if it died, wait ")
 		require.Equal(t, before, c.keys())
 	}
+	require.NoError(t, (&daemon{base: other}).removeRecords(t.Context()))
+	require.Zero(t, c.keys())
+	_, err := m.restore(path, RestoreOptions{})
+	require.ErrorContains(t, err, "the daemon with process ID", "it is alive, with records or without")
 	other.close()
-	_, err := m.restore(path, RestoreOptions{Force: true})
+	_, err = m.restore(path, RestoreOptions{})
 	require.NoError(t, err)
 	c.machine().open().close()
+}
+
+// A call without a daemon ends by itself, and writes nothing to say that it lives.
+func TestACallIsNoPresence(t *testing.T) {
+	c := newCluster(t)
+	m := c.machine()
+	m.open().close()
+	before, err := c.server.Client().Get(t.Context(), c.prefix)
+	require.NoError(t, err)
+	b, err := openShared(t.Context(), m.c, m.log, helper)
+	require.NoError(t, err)
+	defer b.close()
+	after, err := c.server.Client().Get(t.Context(), c.prefix)
+	require.NoError(t, err)
+	require.Equal(t, before.Header.Revision, after.Header.Revision)
+	leases, err := c.server.Client().Leases(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, leases.Leases)
 }
 
 // A daemon that was killed has said that it is alive, and nothing takes that back.

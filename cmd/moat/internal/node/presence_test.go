@@ -154,7 +154,6 @@ func TestWhatADeadDaemonSaidLast(t *testing.T) {
 
 // atOnce lets all of several restores go on when each has looked and begins.
 type atOnce struct {
-	io.Writer
 	looked *sync.WaitGroup
 	once   sync.Once
 }
@@ -177,7 +176,9 @@ func TestOneOfSeveralRestores(t *testing.T) {
 	for i := range several {
 		m := c.machine()
 		done.Go(func() {
-			errs[i] = Restore(t.Context(), m.c, m.log, path, RestoreOptions{}, &atOnce{looked: &looked})
+			out := &atOnce{looked: &looked}
+			errs[i] = Restore(t.Context(), m.c, m.log, path, RestoreOptions{}, out)
+			out.once.Do(looked.Done) // it did not get as far
 		})
 	}
 	done.Wait()

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/etcdserver"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -37,6 +39,8 @@ type keeper struct {
 	keep   int64 // revisions
 	quota  int64 // bytes
 	log    *slog.Logger
+	dir    string       // of the database
+	free   atomic.Int64 // bytes on its disk, at the last look
 
 	after int64 // bytes in use after the last compaction
 	seen  int64 // the revision at the last look
@@ -67,6 +71,9 @@ func (k *keeper) look(ctx context.Context) error {
 	if k.still++; rev != k.seen {
 		k.seen, k.still = rev, 0
 	}
+	if err := k.weigh(); err != nil {
+		return err
+	}
 	size, used := k.sizes()
 	switch {
 	case k.full():
@@ -84,6 +91,16 @@ func (k *keeper) look(ctx context.Context) error {
 func (k *keeper) sizes() (size, used int64) {
 	b := k.server.Backend()
 	return b.Size(), b.SizeInUse()
+}
+
+// weigh sees how much may still be written to the disk.
+func (k *keeper) weigh() error {
+	var disk unix.Statfs_t
+	if err := unix.Statfs(k.dir, &disk); err != nil {
+		return fmt.Errorf("look at the disk of %s: %w", k.dir, err)
+	}
+	k.free.Store(int64(disk.Bavail) * disk.Bsize)
+	return nil
 }
 
 func (k *keeper) percent(bytes int64) int64 { return bytes * 100 / k.quota }

@@ -29,7 +29,8 @@ type Config struct {
 	// Revisions is how many revisions compaction keeps at least while space is not
 	// short, and about twice as many at most; 0 means 10,000.
 	Revisions int
-	// Logger receives etcd's own log; nil discards it.
+	// Logger receives etcd's own log; nil discards it, but for the last words of an etcd
+	// that ends its process, which Log hears.
 	Logger *zap.Logger
 	// Log hears when the database was full, or was defragmented; nil discards it.
 	Log *slog.Logger
@@ -92,14 +93,18 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 func (cfg Config) keeper(s *Server) *keeper {
-	k := &keeper{server: s.etcd.Server, client: s.client, keep: int64(cfg.Revisions), quota: s.etcd.Server.Cfg.QuotaBackendBytes, log: cfg.Log}
+	k := &keeper{server: s.etcd.Server, client: s.client, keep: int64(cfg.Revisions), quota: s.etcd.Server.Cfg.QuotaBackendBytes, log: cfg.hearer(), dir: s.etcd.Server.Cfg.DataDir}
 	if k.keep <= 0 {
 		k.keep = defaultRevisions
 	}
-	if k.log == nil {
-		k.log = slog.New(slog.DiscardHandler)
-	}
 	return k
+}
+
+func (cfg Config) hearer() *slog.Logger {
+	if cfg.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return cfg.Log
 }
 
 func (cfg Config) embed() (*embed.Config, error) {
@@ -133,7 +138,7 @@ func (cfg Config) embed() (*embed.Config, error) {
 	ec.TickMs, ec.ElectionMs = 10, 100
 	logger := cfg.Logger
 	if logger == nil {
-		logger = zap.NewNop()
+		logger = zap.New(lastWords{to: cfg.hearer(), dir: cfg.Dir})
 	}
 	ec.ZapLoggerBuilder = embed.NewZapLoggerBuilder(logger)
 	return ec, nil
@@ -169,11 +174,14 @@ type Usage struct {
 	Quota int64
 	// Full: it refuses them now.
 	Full bool
+	// Free is what the disk of the database has left. An etcd that finds none when it
+	// writes ends its process.
+	Free int64
 }
 
 // Usage returns how much room there is. It does not wait for anything.
 func (s *Server) Usage() Usage {
-	u := Usage{Quota: s.keeper.quota, Full: s.keeper.full()}
+	u := Usage{Quota: s.keeper.quota, Full: s.keeper.full(), Free: s.keeper.free.Load()}
 	u.Size, u.InUse = s.keeper.sizes()
 	return u
 }

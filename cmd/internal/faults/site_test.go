@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,19 +58,31 @@ type site struct {
 
 // newSite is a host without a daemon, whose etcd the place looks into.
 func newSite(t *testing.T, endpoints ...string) *site {
+	s := newHost(t)
+	s.looksInto(endpoints...)
+	return s
+}
+
+// newHost is a host without a daemon.
+func newHost(t *testing.T) *site {
 	l, err := lab.New()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	s := &site{t: t, lab: l}
 	s.ns, _, err = l.Uplinked()
 	require.NoError(t, err)
-	s.place.Etcd, err = clientv3.New(clientv3.Config{Endpoints: endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.place.Etcd.Close()) })
 	s.place.Namespaces = map[string]string{"host": s.ns.Path}
 	s.place.Prefixes = []string{"/moat/"}
 	s.place.Lasting = lasting
 	return s
+}
+
+func (s *site) looksInto(endpoints ...string) {
+	s.t.Helper()
+	var err error
+	s.place.Etcd, err = clientv3.New(clientv3.Config{Endpoints: endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { require.NoError(s.t, s.place.Etcd.Close()) })
 }
 
 // newEtcd is an etcd of the test's own process.
@@ -100,7 +113,10 @@ func newProxy(t *testing.T, endpoint string) *etcdproxy.Proxy {
 // up starts `moat up` on the host, and takes it down at the end.
 func (s *site) up(etcd ...string) *lab.Daemon {
 	s.t.Helper()
-	d := &lab.Daemon{Bin: bin, Dir: s.lab.Dir, Host: s.ns, Args: append([]string{"--etcd-endpoints", strings.Join(etcd, ",")}, s.args...)}
+	d := &lab.Daemon{Bin: bin, Dir: s.lab.Dir, Host: s.ns, Args: slices.Clone(s.args)}
+	if len(etcd) > 0 {
+		d.Args = append(d.Args, "--etcd-endpoints", strings.Join(etcd, ","))
+	}
 	s.place.NetnsDir = d.NetnsDir()
 	s.place.Folders = append(s.place.Folders, d.DataDir(), d.ConfDir())
 	s.daemon = d

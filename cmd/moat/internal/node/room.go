@@ -13,6 +13,10 @@ import (
 // no address is leased: giving back has to write too, and must always have room.
 const reserved = 90
 
+// spare is how much of the embedded etcd's disk is left for what gives back: etcd
+// takes 64 MiB at a time for its log, and ends the daemon when it finds no space.
+const spare = 128 << 20
+
 // room returns nil when something new may be stored in the embedded etcd, else
 // an error that wraps ipam.ErrFull. An external etcd says it itself, when it is
 // asked to store it.
@@ -27,6 +31,9 @@ func (s *store) room() error {
 	case u.InUse*100 >= u.Quota*reserved:
 		return fmt.Errorf("etcd %s: %w: %d of %d MiB are in use, and the rest is for what gives back (configuration embedded.quotaBytes)",
 			s.where, ipam.ErrFull, u.InUse>>20, u.Quota>>20)
+	case u.Free < spare:
+		return fmt.Errorf("etcd %s: %w: its disk has %d MiB left, and the last %d are for what gives back: make room on the disk (configuration dataDir)",
+			s.where, ipam.ErrFull, u.Free>>20, spare>>20)
 	}
 	return nil
 }

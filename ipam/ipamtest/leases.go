@@ -108,6 +108,31 @@ func coolingIsLast(f *fixture) {
 	require.Equal(f, rs[0].Address, f.lease(f.store(Options{AddressCoolDown: time.Hour}), t, "y").Address)
 }
 
+// wrongClock: who leases sees an address that somebody else has just given back.
+func wrongClock(f *fixture) {
+	for _, wrong := range []time.Duration{2 * time.Hour, -2 * time.Hour} {
+		f.plan = small()
+		s := f.store(Options{AddressCoolDown: time.Hour})
+		t := f.claim(s, fmt.Sprintf("clock%d", len(wrong.String())))
+		var back ipam.Record
+		for i, host := range []int{2, 3, 6} { // the next in turn after the last is the first
+			r := want(t, t.Name+name(i))
+			r.Address = ipam.Nth(r.Subnet, host)
+			got, err := s.Lease(f.Context(), t, r)
+			require.NoError(f, err)
+			if i == 0 {
+				back = got
+			}
+		}
+		require.NoError(f, s.Release(f.Context(), back))
+		other := f.store(Options{AddressCoolDown: time.Hour, Now: func() time.Time { return f.at.Add(wrong) }})
+		require.Equal(f, ipam.Nth(back.Subnet, 4), f.lease(other, t, t.Name+"x").Address, "the first one rests")
+		f.at = f.at.Add(time.Hour)
+		require.Equal(f, ipam.Nth(back.Subnet, 5), f.lease(other, t, t.Name+"y").Address)
+		require.Equal(f, back.Address, f.lease(other, t, t.Name+"z").Address)
+	}
+}
+
 // backwards: the clock of who leases is a day behind that of who gave back.
 func backwards(f *fixture) {
 	for _, rest := range []time.Duration{time.Hour, -1} {

@@ -54,6 +54,7 @@ func TestStore(t *testing.T, begin func(t *testing.T) Open) {
 		{"addresses cool down", addressCoolsDown},
 		{"what cools is leased when nothing else is left", coolingIsLast},
 		{"a clock that goes backwards refuses nobody", backwards},
+		{"a clock that is ahead or behind shortens no cool-down", wrongClock},
 		{"a full subnet is said quickly", full},
 		{"a bridge is full before its subnet", portsLimit},
 		{"two processes fill a subnet without a clash", fillTogether},

@@ -56,7 +56,7 @@ func (p *Pools) GiveBack(ctx context.Context, h ipam.Holding) error {
 	for _, of := range p.pictures {
 		for _, a := range freed {
 			if of.pool == h.Pool {
-				of.released(a, now, rev)
+				of.released(a, rev)
 			}
 		}
 	}

@@ -159,7 +159,7 @@ func (l *Ledger) candidate(ctx context.Context, p *picture, t ipam.Tenant, r ipa
 	}
 	for try := range 3 {
 		seen := p.count()
-		if place, rev, ok := p.take(l.opt.Now()); ok {
+		if place, rev, ok := p.take(); ok {
 			return candidate{place: place, rev: rev}, nil
 		}
 		if try == 2 || try == 1 && !l.ended(ctx) {

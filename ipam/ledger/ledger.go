@@ -35,7 +35,8 @@ type Options struct {
 	// Timeout bounds a single transaction where ctx allows more; 0 means 3 s: an
 	// etcd that elects another leader takes one or two.
 	Timeout time.Duration
-	// Now is the clock; nil means time.Now. Only cool-downs depend on it.
+	// Now is the clock; nil means time.Now. Cool-downs depend on it, those of
+	// addresses on its course alone, and when reservations end.
 	Now func() time.Time
 }
 

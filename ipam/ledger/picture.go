@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,7 @@ type picture struct {
 	places   places
 	most     int // places that may be held at once
 	coolDown time.Duration
+	now      func() time.Time
 
 	loading queue.Queue[struct{}] // whose turn it is to load
 
@@ -45,18 +47,19 @@ type picture struct {
 	cooling []int         // of those, the ones still passed over, oldest first
 }
 
-// freed is when a place was given back, and the revision that says so.
+// freed is since when this process knows that a place was given back, and the
+// revision that says so. Revisions tell the order: nodes' clocks may be wrong.
 type freed struct {
-	at  time.Time
-	rev int64
+	known time.Time
+	rev   int64
 }
 
 type freedValue struct {
 	At time.Time `json:"at"`
 }
 
-func newPicture(of places, most int, coolDown time.Duration) *picture {
-	return &picture{places: of, most: most, coolDown: coolDown, pending: map[int]bool{}}
+func newPicture(of places, most int, coolDown time.Duration, now func() time.Time) *picture {
+	return &picture{places: of, most: most, coolDown: coolDown, now: now, pending: map[int]bool{}}
 }
 
 func (l *Ledger) picture(t ipam.Tenant, subnet netip.Prefix) *picture {
@@ -68,7 +71,7 @@ func (l *Ledger) picture(t ipam.Tenant, subnet netip.Prefix) *picture {
 		maps.DeleteFunc(l.pictures, func(old pictureKey, _ *picture) bool {
 			return old.tenant == t.Name && old.generation != t.Generation
 		})
-		p = newPicture(subnetPlaces{t.Subnet(subnet)}, l.opt.Ports, l.opt.AddressCoolDown)
+		p = newPicture(subnetPlaces{t.Subnet(subnet)}, l.opt.Ports, l.opt.AddressCoolDown, l.opt.Now)
 		l.pictures[k] = p
 	}
 	return p
@@ -145,6 +148,7 @@ func (p *picture) draw(held, given []Pair) error {
 	defer p.mu.Unlock()
 	n := p.places.Len()
 	p.used, p.held = make([]uint64, (n+63)/64), 0
+	before := p.freed
 	p.freed, p.cooling = map[int]freed{}, nil
 	for _, i := range p.places.nobodys() {
 		p.set(i)
@@ -170,15 +174,17 @@ func (p *picture) draw(held, given []Pair) error {
 	for i := range p.pending {
 		p.hold(i)
 	}
-	if err := p.drawFreed(given); err != nil {
+	if err := p.drawFreed(given, before); err != nil {
 		return err
 	}
 	p.loads++
 	return nil
 }
 
-// drawFreed draws in what was given back, in the order of time.
-func (p *picture) drawFreed(given []Pair) error {
+// drawFreed draws in what was given back, in the order of time. Of what was known
+// before it is known since when.
+func (p *picture) drawFreed(given []Pair, before map[int]freed) error {
+	now := p.now()
 	type back struct {
 		place int
 		freed
@@ -194,10 +200,14 @@ func (p *picture) drawFreed(given []Pair) error {
 			return fmt.Errorf("read %s: %w: %w", kv.Key, ipam.ErrCorrupt, err)
 		}
 		if ok {
-			all = append(all, back{i, freed{v.At, kv.Mod}})
+			since := now
+			if known := before[i]; known.rev == kv.Mod {
+				since = known.known
+			}
+			all = append(all, back{i, freed{since, kv.Mod}})
 		}
 	}
-	slices.SortFunc(all, func(a, b back) int { return a.at.Compare(b.at) })
+	slices.SortFunc(all, func(a, b back) int { return cmp.Or(cmp.Compare(a.rev, b.rev), cmp.Compare(a.place, b.place)) })
 	for _, b := range all {
 		p.cool(b.place, b.freed)
 	}
@@ -234,7 +244,7 @@ func (p *picture) cool(i int, f freed) {
 	}
 	p.set(i)
 	at := len(p.cooling)
-	for at > 0 && p.freed[p.cooling[at-1]].at.After(f.at) {
+	for at > 0 && p.freed[p.cooling[at-1]].rev > f.rev {
 		at--
 	}
 	p.cooling = append(p.cooling, 0)
@@ -245,9 +255,10 @@ func (p *picture) cool(i int, f freed) {
 // take picks the next free place, or the one given back longest ago when there
 // is no other, and holds it for the caller. It is false when the subnet, or its
 // bridge, is full.
-func (p *picture) take(now time.Time) (place int, rev int64, ok bool) {
+func (p *picture) take() (place int, rev int64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := p.now()
 	for len(p.cooling) > 0 && p.rested(p.cooling[0], now) {
 		p.clear(p.cooling[0])
 		p.cooling = p.cooling[1:]
@@ -270,9 +281,10 @@ func (p *picture) take(now time.Time) (place int, rev int64, ok bool) {
 }
 
 // rested says whether a place that was given back has been passed over for long
-// enough. What others' clocks say counts only where there is a cool-down.
+// enough, here: what clocks say, others' or this node's before it was set, is no
+// measure.
 func (p *picture) rested(place int, now time.Time) bool {
-	return p.coolDown <= 0 || !now.Before(p.freed[place].at.Add(p.coolDown))
+	return p.coolDown <= 0 || now.Sub(p.freed[place].known) >= p.coolDown
 }
 
 // free is the first clear bit from next on, and once around.

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
-	"time"
 )
 
 // taken says that the lease of a place was recorded, or may have been.
@@ -52,7 +51,7 @@ func (p *picture) jump() {
 }
 
 // released draws in that an address was given back here.
-func (p *picture) released(a netip.Addr, now time.Time, rev int64) {
+func (p *picture) released(a netip.Addr, rev int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i, ok := p.places.Place(a)
@@ -60,7 +59,7 @@ func (p *picture) released(a netip.Addr, now time.Time, rev int64) {
 		return
 	}
 	p.vacate(i)
-	p.cool(i, freed{now, rev})
+	p.cool(i, freed{p.now(), rev})
 }
 
 // vacate says that nobody holds a place; it may be cooling.

@@ -36,7 +36,7 @@ func (l *Ledger) Release(ctx context.Context, r ipam.Record) error {
 		return err
 	}
 	if p := l.known(ipam.Tenant{Name: r.Tenant, Generation: r.Generation}, r.Subnet); p != nil {
-		p.released(r.Address, now, rev)
+		p.released(r.Address, rev)
 	}
 	return err
 }

@@ -34,7 +34,7 @@ func (p *Pools) picture(pool string, s ipam.Set, coolDown time.Duration) *setPic
 	defer p.mu.Unlock()
 	key := fmt.Sprintf("%s %s %s", pool, coolDown, s)
 	if p.pictures[key] == nil {
-		p.pictures[key] = &setPicture{pool: pool, picture: newPicture(setPlaces{s}, s.Len(), coolDown), set: s}
+		p.pictures[key] = &setPicture{pool: pool, picture: newPicture(setPlaces{s}, s.Len(), coolDown, p.ledger.opt.Now), set: s}
 	}
 	return p.pictures[key]
 }
@@ -53,7 +53,7 @@ func (p *Pools) claim(ctx context.Context, of *setPicture, asked netip.Addr) (cl
 		return c, nil
 	}
 	for _, look := range []func(context.Context, *setPicture) error{p.refresh, p.settle, p.endings, nil} {
-		if place, rev, ok := of.take(p.ledger.opt.Now()); ok {
+		if place, rev, ok := of.take(); ok {
 			return claim{of: of, candidate: candidate{place: place, rev: rev}, address: of.set.At(place), placed: true}, nil
 		}
 		if look == nil {
@@ -155,7 +155,7 @@ func (s *setPicture) givenBack(given []Pair) error {
 		s.vacate(i)
 		news = append(news, kv)
 	}
-	return s.drawFreed(news)
+	return s.drawFreed(news, nil)
 }
 
 // learn draws in what a lost transaction told about the places from one on. free

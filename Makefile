@@ -48,8 +48,8 @@ test-long: vet all
 	MOAT_TEST_RANDOM_STEPS=10000 $(GO) test -timeout 60m -run TestRandomSteps -v ./cmd/internal/crash
 	MOAT_TEST_RANDOM_STEPS=10000 MOAT_TEST_RANDOM_SEED=2 MOAT_TEST_RANDOM_SEEDS=20 $(GO) test -timeout 6h -run TestRandomSteps -v ./cmd/internal/crash
 
-# Kills the daemon at every step that changes something outside it, and has what it
-# depends on go wrong under every operation.
+# Kills the daemon and the plugins at every step that changes something outside them,
+# takes out every undo, and has what the daemon depends on go wrong under every operation.
 test-crash:
 	@test "$$(id -u)" = 0 || { echo "make test-crash makes network namespaces: run it as root"; exit 1; }
 	MOAT_TEST_CRASH_EVERY_POINT=1 MOAT_TEST_RANDOM_STEPS=2000 $(GO) test -timeout 40m -v ./cmd/internal/crash

@@ -166,11 +166,12 @@ func clearLeftover(ctx context.Context, w wires, v Veth) error {
 	return effect.Undo("remove a pair that is in the way, by its pod's end", func() error { return w.pod.deleteLink(ctx, end.index) })
 }
 
-// ours says whether a host end is a pair's with that alias. One without alias, in a
-// namespace that is a bridge's home, is of a maker that died before it could stamp
-// it: the kernel sets no alias in the making.
+// ours says whether a host end is a pair's with that alias. One without alias is of a
+// maker that died before it could stamp it, for the kernel sets no alias in the making:
+// in a namespace that is a bridge's home, and in the caller's own where its other end is
+// in another namespace, as a pod's is.
 func ours(end *link, hostNS, alias string) bool {
-	return end.alias == alias || end.alias == "" && hostNS != ""
+	return end.alias == alias || end.alias == "" && (hostNS != "" || end.peerNS != notNumbered)
 }
 
 // awaitForwarding returns when the host end forwards. Carrier changes reach the

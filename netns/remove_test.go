@@ -125,3 +125,37 @@ func TestCheckToleratesChangesOfLaterPlugins(t *testing.T) {
 	v.MTU = 0
 	require.NoError(t, netns.Check(t.Context(), v))
 }
+
+// Where a plugin makes pairs in its own namespace, one that it could not stamp before
+// it was killed is removed as one that is stamped; what others made is not.
+func TestInTheCallersNamespaceAPairThatWasNeverStampedIsOurs(t *testing.T) {
+	host, pod := newHost(t), newSpace(t)
+	v := wanted(host, pod)
+	v.HostNS = ""
+	remove := func() (err error) {
+		host.do(t, func() { err = netns.Remove(t.Context(), "", v.HostName, v.HostAlias) })
+		return err
+	}
+	host.foreign(t, v.HostName, "")
+	require.ErrorIs(t, remove(), netns.ErrForeign, "a bridge")
+	host.do(t, func() {
+		require.NoError(t, netlink.LinkDel(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: v.HostName}}))
+	})
+	host.do(t, func() {
+		require.NoError(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: v.HostName}, PeerName: "other"}))
+	})
+	require.ErrorIs(t, remove(), netns.ErrForeign, "both ends are here")
+	host.do(t, func() {
+		require.NoError(t, netlink.LinkDel(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: v.HostName}}))
+	})
+
+	putHalf(t, host, pod, v.HostName, "")
+	require.NoError(t, remove())
+	require.Empty(t, pod.links(t))
+	putHalf(t, host, pod, v.HostName, "")
+	host.do(t, func() {
+		_, err := netns.Make(t.Context(), v)
+		require.NoError(t, err)
+		require.NoError(t, netns.Check(t.Context(), v))
+	})
+}

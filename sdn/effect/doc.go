@@ -6,8 +6,9 @@
 //
 // In a build with the tag crashpoints a test stands at the seam: it is told of
 // each step before and after it, and has it go on, has it fail, has its outcome be
-// lost, or kills the process there. In other builds Do calls its function and
-// nothing more.
+// lost, or kills the process there. It is told of what takes something back, too, and
+// may have it left out. In other builds Do and Undo call their function and nothing
+// more.
 //
 // It decides nothing, and imports nothing else of Moat. Every package may import
 // it.

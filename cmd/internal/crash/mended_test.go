@@ -30,7 +30,6 @@ var elsewhere = map[string]string{
 	"delete half of an older pair":                            "somebody keeps a namespace that has lost its name: sdn/dataplane",
 	"delete a port that came after its attachment was undone": "an endpoint does what it was asked after it was given up: tenant",
 	"delete a tenant's route of the provider":                 "this topology deletes routes with their port, others may not: sdn/sdntest",
-	"undo an ADD whose result was not printed":                "only without a daemon",
 }
 
 // fewUndos are taken out by `make test`, in the scene that brings them about.

@@ -54,6 +54,7 @@ func scenes() []scene {
 		{"DEL fails, then nothing", "", []place{{beforeEtcd, 1, ""}}, delFailsThenNothing},
 		{"DEL fails, then ADD", "", []place{{beforeEtcd, 1, ""}}, delFailsThenAdd},
 		{"plugin killed, then nothing", "", []place{{replied, 1, ""}}, pluginKilledThenNothing},
+		{"result not printed without a daemon, then nothing", "", []place{{}}, notPrinted},
 		{"GC", "", []place{{}}, collected},
 		{"pod of another plugin gone", "", []place{{}}, holderGone},
 		{"tenant build killed, then removal", "", []place{{beforeEtcd, 8, ""}, {beforePin, 1, ""}}, buildKilledThenRemoval},

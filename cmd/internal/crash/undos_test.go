@@ -93,7 +93,7 @@ func asPromised(promised time.Duration) time.Duration { return promised }
 func leisurely(promised time.Duration) time.Duration { return 6 * promised }
 
 // briefly is for make test.
-func briefly(time.Duration) time.Duration { return 5 * time.Second }
+func briefly(time.Duration) time.Duration { return 3 * time.Second }
 
 // proof takes undos out of cells.
 type proof struct {

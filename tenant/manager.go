@@ -85,6 +85,7 @@ type Manager struct {
 
 	busy    queue.Queue[ipam.Attachment]
 	tenants queue.Queue[sdn.TenantID]
+	builds  queue.Line
 	tombs   *tombstones
 	doubts  doubts
 	status  statusCache
@@ -103,6 +104,11 @@ var _ Service = (*Manager)(nil)
 
 // cleanup is how long undoing may take when nobody waits for the call any more.
 const cleanup = 15 * time.Second
+
+// buildsAtOnce is how many tenants' networks are made at one time. The SDN takes
+// their objects one after the other: of hundreds that were made side by side on a
+// slow machine all would be late, and none be done when their callers give up.
+const buildsAtOnce = 4
 
 // lastMoment is how long a call whose time is over may go on undoing before it
 // answers; what is left then is noted and done later.
@@ -149,7 +155,7 @@ func New(o Options) (*Manager, error) {
 		return nil, err
 	}
 	return &Manager{
-		opt: o, keep: keeper{o.API}, log: o.Log, tombs: tombs,
+		opt: o, keep: keeper{o.API}, log: o.Log, tombs: tombs, builds: queue.Line{Most: buildsAtOnce},
 		networks: map[sdn.TenantID]*network{}, suspects: map[sdn.TenantID]bool{},
 	}, nil
 }

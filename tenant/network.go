@@ -49,6 +49,14 @@ func (m *Manager) network(ctx context.Context, tenant sdn.TenantID) (n *network,
 		return nil, err
 	}
 	defer leave(&err)
+	if n, _ := m.remembered(tenant); n != nil {
+		return n, nil
+	}
+	done, err := m.builds.Enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done(&err)
 	for {
 		n, rebuild := m.remembered(tenant)
 		if n != nil {

@@ -1,4 +1,5 @@
-// Package queue lets one call at a time work on a thing, such as an attachment.
+// Package queue lets one call at a time work on a thing, such as an attachment, or so
+// many at a time on things of one kind.
 //
 // A store that does not answer costs whoever asks it some seconds, so that calls
 // in a queue would pay these one after the other, each of them later than any

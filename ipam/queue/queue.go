@@ -76,13 +76,20 @@ func (q *Queue[K]) enter(k K) (own, other *turn) {
 	return own, nil
 }
 
-// leave ends a turn. A call whose own time was up says nothing of the store.
+// leave ends a turn.
 func (q *Queue[K]) leave(ctx context.Context, k K, own *turn, err *error) {
-	if err != nil && ctx.Err() == nil && errors.Is(*err, ipam.ErrUnavailable) && !errors.Is(*err, ipam.ErrFull) {
-		own.silence = fmt.Errorf("%w: it did not answer the call that this one waited for", ipam.ErrUnavailable)
-	}
+	own.silence = silence(ctx, err)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.held, k)
 	close(own.over)
+}
+
+// silence is what those who waited are told of a call that ended with err; nil:
+// nothing. A call whose own time was up says nothing of the store.
+func silence(ctx context.Context, err *error) error {
+	if err == nil || ctx.Err() != nil || !errors.Is(*err, ipam.ErrUnavailable) || errors.Is(*err, ipam.ErrFull) {
+		return nil
+	}
+	return fmt.Errorf("%w: it did not answer the call that this one waited for", ipam.ErrUnavailable)
 }

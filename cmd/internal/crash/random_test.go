@@ -1,13 +1,16 @@
 package crash
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
+	"github.com/containernetworking/cni/pkg/types"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -27,6 +30,7 @@ const (
 	tenants   = 50
 	mostPods  = 80 // that live at one time
 	lastSteps = 60 // that a failure prints
+	attempts  = 5  // of a call that is refused for now
 )
 
 func number(t *testing.T, name string, other int) int {
@@ -55,7 +59,8 @@ func TestRandomStepsLeaveNothing(t *testing.T) {
 			s.unique()
 			s.empty()
 			s.comesBackTo(before, 2*sweep, fmt.Sprintf("%d random steps", s.count))
-			t.Logf("seed %d: %d steps, %v", seed, s.count, s.kinds)
+			t.Logf("seed %d: %d steps, %v; %d calls were refused for now", seed, s.count, s.kinds, s.refused.Load())
+			require.Less(t, int(s.refused.Load()), 10+s.count/100, "calls that were refused for now")
 		})
 	}
 }
@@ -63,10 +68,11 @@ func TestRandomStepsLeaveNothing(t *testing.T) {
 // storm is a host in whose pods anything happens.
 type storm struct {
 	*host
-	rnd    *rand.Rand
-	living []*lab.Pod
-	made   int
-	ghosts map[string]bool // tenants of pods that went without a DEL
+	rnd     *rand.Rand
+	living  []*lab.Pod
+	made    int
+	refused atomic.Int32    // calls that were to be tried again
+	ghosts  map[string]bool // tenants of pods that went without a DEL
 
 	count int
 	kinds map[string]int
@@ -120,6 +126,31 @@ func (s *storm) step() {
 	}
 }
 
+// patiently makes a call as runtimes do: one that is refused for now, because etcd took
+// longer than a call waits on a busy machine, is made again.
+func (s *storm) patiently(call func() error) error {
+	for try := 1; ; try++ {
+		err := call()
+		var said *types.Error
+		if try == attempts || !errors.As(err, &said) || said.Code != types.ErrTryAgainLater {
+			return err
+		}
+		s.refused.Add(1)
+	}
+}
+
+func once(call func() error) error { return call() }
+
+func (s *storm) add(p *lab.Pod) {
+	s.t.Helper()
+	require.NoError(s.t, s.patiently(func() error { return s.runtime().Add(s.t.Context(), p) }))
+}
+
+func (s *storm) del(p *lab.Pod) {
+	s.t.Helper()
+	require.NoError(s.t, s.patiently(func() error { return s.runtime().Del(s.t.Context(), p) }))
+}
+
 // fresh is a pod that no runtime has called for yet.
 func (s *storm) fresh() *lab.Pod {
 	s.t.Helper()
@@ -152,7 +183,7 @@ func (s *storm) comes() {
 func (s *storm) several() {
 	pods := s.crowd()
 	s.note("ADDs at once", names(pods))
-	require.NoError(s.t, s.addAll(pods))
+	require.NoError(s.t, s.addAll(pods, s.patiently))
 	for _, p := range pods {
 		s.lives(p)
 	}
@@ -166,11 +197,11 @@ func (s *storm) crowd() []*lab.Pod {
 	return pods
 }
 
-func (s *storm) addAll(pods []*lab.Pod) error {
+func (s *storm) addAll(pods []*lab.Pod, how func(call func() error) error) error {
 	var all errgroup.Group
 	rt := s.runtime()
 	for _, p := range pods {
-		all.Go(func() error { return rt.Add(s.t.Context(), p) })
+		all.Go(func() error { return how(func() error { return rt.Add(s.t.Context(), p) }) })
 	}
 	return all.Wait()
 }

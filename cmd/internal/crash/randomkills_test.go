@@ -22,7 +22,7 @@ func (s *storm) point() int {
 func (s *storm) killedInAdd() {
 	p, at := s.fresh(), s.point()
 	s.note("kill in ADD", name(p))
-	point := s.killedAt(at, func() error { return s.runtime().Add(s.t.Context(), p) })
+	point := s.killedIn(place{n: at}, func() error { return s.runtime().Add(s.t.Context(), p) }, 0)
 	s.last[len(s.last)-1] += " " + point
 	s.afterwards(p)
 }
@@ -33,7 +33,7 @@ func (s *storm) killedInDel() {
 		return
 	}
 	s.note("kill in DEL", name(p))
-	point := s.killedAt(at, func() error { return s.runtime().Del(s.t.Context(), p) })
+	point := s.killedIn(place{n: at}, func() error { return s.runtime().Del(s.t.Context(), p) }, 0)
 	s.last[len(s.last)-1] += " " + point
 	s.forget(p)
 	s.afterwards(p)
@@ -43,7 +43,7 @@ func (s *storm) killedInDel() {
 func (s *storm) killedInSeveral() {
 	pods, at := s.crowd(), s.point()
 	s.note("kill in ADDs at once", names(pods))
-	point := s.killedAt(at, func() error { return s.addAll(pods) })
+	point := s.killedIn(place{n: at}, func() error { return s.addAll(pods, once) }, 0)
 	s.last[len(s.last)-1] += " " + point
 	for _, p := range pods {
 		s.afterwards(p)

@@ -207,32 +207,39 @@ func (h *host) cli(args ...string) {
 	require.NoError(h.t, err, out)
 }
 
-// killedAt runs op until the n-th point of its steps, where the daemon is killed,
-// and starts the daemon again. It returns "" when op ended before that.
+// killedAt runs op until the n-th point of its steps, and of those that follow its
+// answer, where the daemon is killed, and starts the daemon again. It returns "" when
+// there are fewer.
 func (h *host) killedAt(n int, op func() error) string {
 	h.t.Helper()
-	return h.killedIn(place{n: n}, op)
+	return h.killedIn(place{n: n}, op, still)
 }
 
-// killedIn is killedAt for a point of some kind.
-func (h *host) killedIn(at place, op func() error) string {
+// killedIn is killedAt for a point of some kind, which is waited for so long after the
+// answer.
+func (h *host) killedIn(at place, op func() error, after time.Duration) string {
 	h.t.Helper()
 	h.gate.arm(at, killed)
 	ended := make(chan error, 1)
 	go func() { ended <- op() }()
-	select {
-	case err := <-ended:
-		h.gate.disarm()
-		require.NoError(h.t, err, "undisturbed, without %+v", at)
-		return ""
-	case point := <-h.gate.fired:
-		require.NoError(h.t, h.daemon.Kill())
-		<-ended // what it says does not matter: it may have been done or not
-		h.gate.disarm()
-		require.NoError(h.t, h.daemon.Start(h.t.Context()), "start after %s", point)
-		return point
-	case <-time.After(2 * time.Minute):
-		require.FailNow(h.t, "neither done nor at the point", "%+v", at)
-		return ""
+	limit := time.After(2 * time.Minute)
+	for answered := false; ; {
+		select {
+		case err := <-ended:
+			require.NoError(h.t, err, "undisturbed, before %+v", at)
+			answered, limit = true, time.After(after)
+		case point := <-h.gate.fired:
+			require.NoError(h.t, h.daemon.Kill())
+			if !answered {
+				<-ended // what it says does not matter: it may have been done or not
+			}
+			h.gate.disarm()
+			require.NoError(h.t, h.daemon.Start(h.t.Context()), "start after %s", point)
+			return point
+		case <-limit:
+			h.gate.disarm()
+			require.True(h.t, answered, "neither done nor at the point %+v", at)
+			return ""
+		}
 	}
 }

@@ -57,6 +57,7 @@ func TestKilledInAddThenDel(t *testing.T) {
 	first := h.pod("red", "first")
 	h.add(first)
 	p := h.pod("red", "second")
+	h.place.Namespaces["pod"] = p.Path
 	before := h.look()
 	h.points("ADD, then DEL", func(n int) string {
 		point := h.killedAt(n, func() error { return h.runtime().Add(t.Context(), p) })
@@ -72,6 +73,7 @@ func TestKilledInAddThenAdd(t *testing.T) {
 	first := h.pod("red", "first")
 	h.add(first)
 	p := h.pod("red", "second")
+	h.place.Namespaces["pod"] = p.Path
 	before := h.look()
 	h.points("ADD, then ADD", func(n int) string {
 		point := h.killedAt(n, func() error { return h.runtime().Add(t.Context(), p) })
@@ -105,8 +107,9 @@ func TestKilledInAddThenNothing(t *testing.T) {
 func TestKilledInDelThenDel(t *testing.T) {
 	h := newHost(t)
 	h.add(h.pod("red", "first"))
-	before := h.look()
 	p := h.pod("red", "second")
+	h.place.Namespaces["pod"] = p.Path
+	before := h.look()
 	h.points("DEL, then DEL", func(n int) string {
 		h.add(p)
 		point := h.killedAt(n, func() error { return h.runtime().Del(t.Context(), p) })

@@ -85,7 +85,7 @@ func (p place) undisturbed() bool { return p == place{} }
 
 func addKilledThenDel(h *host, at place) string {
 	p, before := h.pod("red", "p"), h.look()
-	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) })
+	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) }, 0)
 	h.del(p)
 	h.comesBackTo(before, sweep, "ADD killed "+point+", then DEL")
 	require.NoError(h.t, p.Remove())
@@ -94,7 +94,7 @@ func addKilledThenDel(h *host, at place) string {
 
 func addKilledThenAdd(h *host, at place) string {
 	p, before := h.pod("red", "p"), h.look()
-	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) })
+	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) }, 0)
 	h.add(p)
 	h.del(p)
 	require.NoError(h.t, p.Remove())
@@ -104,7 +104,7 @@ func addKilledThenAdd(h *host, at place) string {
 
 func addKilledThenNothing(h *host, at place) string {
 	p, before := h.pod("red", "p"), h.look()
-	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) })
+	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) }, 0)
 	require.NoError(h.t, p.Remove())
 	h.comesBackTo(before, 2*sweep, "ADD killed "+point+", then nothing")
 	return point
@@ -128,7 +128,7 @@ func addKilledThenGrowth(h *host, at place) string {
 		h.add(h.pod("red", name))
 	}
 	p := h.pod("red", "p")
-	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) })
+	point := h.killedIn(at, func() error { return h.runtime().Add(h.t.Context(), p) }, 0)
 	h.add(h.pod("red", "fifth"))
 	h.add(p)
 	require.NoError(h.t, lab.Ping(p.Namespace, p.Gateway, answered))
@@ -138,7 +138,7 @@ func addKilledThenGrowth(h *host, at place) string {
 func delKilledThenNothing(h *host, at place) string {
 	p, before := h.pod("red", "p"), h.look()
 	h.addConfirmed(p)
-	point := h.killedIn(at, func() error { return h.runtime().Del(h.t.Context(), p) })
+	point := h.killedIn(at, func() error { return h.runtime().Del(h.t.Context(), p) }, 0)
 	require.NoError(h.t, p.Remove())
 	h.comesBackTo(before, 2*sweep, "DEL killed "+point+", then nothing")
 	return point
@@ -169,7 +169,7 @@ func delFailsThenAdd(h *host, at place) string {
 
 func buildKilledThenRemoval(h *host, at place) string {
 	before := h.look()
-	point := h.killedIn(at, func() error { return h.run("tenant", "create", "blue") })
+	point := h.killedIn(at, func() error { return h.run("tenant", "create", "blue") }, 0)
 	h.cli("tenant", "delete", "blue")
 	h.comesBackTo(before, sweep, "tenant build killed "+point+", then removal")
 	return point
@@ -217,7 +217,7 @@ func removalKilledThenNothing(h *host, at place) string {
 func removalKilledThenBuild(h *host, at place) string {
 	before := h.look()
 	h.cli("tenant", "create", "blue")
-	point := h.killedIn(at, func() error { return h.run("tenant", "delete", "blue") })
+	point := h.killedIn(at, func() error { return h.run("tenant", "delete", "blue") }, 0)
 	h.cli("tenant", "create", "blue")
 	h.cli("tenant", "delete", "blue")
 	h.comesBackTo(before, sweep, "tenant removal killed "+point+", then build")

@@ -92,6 +92,9 @@ func adminPassword(dir string) (string, error) {
 // onceFile reads a file of mode 0600, or writes it with what create returns. Of
 // several processes that write it at once, all return what the first wrote.
 func onceFile(path string, create func() (string, error)) (string, error) {
+	if err := clearUnfinished(filepath.Dir(path), unfinished(path)); err != nil {
+		return "", err
+	}
 	text, err := readOnceFile(path)
 	if !errors.Is(err, os.ErrNotExist) {
 		return text, err
@@ -127,11 +130,10 @@ func writeAtomically(path string, content []byte, mode os.FileMode) error {
 // or by linking it, which fails with os.ErrExist where there is one. File and
 // directory are synced.
 func placeFile(path string, content []byte, mode os.FileMode, place func(from, to string) error) error {
-	var f *os.File
-	err := effect.Do(effect.File, "create a file of the daemon under another name", func() (err error) {
-		f, err = os.CreateTemp(filepath.Dir(path), unfinishedNames)
+	if err := clearUnfinished(filepath.Dir(path), unfinished(path)); err != nil {
 		return err
-	})
+	}
+	f, err := createUnfinished(path)
 	if err != nil {
 		return err
 	}
@@ -154,6 +156,71 @@ func placeFile(path string, content []byte, mode os.FileMode, place func(from, t
 	}
 	defer dir.Close()
 	return dir.Sync()
+}
+
+// unfinished is the pattern of the names under which a file is written.
+func unfinished(path string) string {
+	return strings.Replace(unfinishedNames, "*", filepath.Base(path)+"-*", 1)
+}
+
+// createUnfinished makes a file to be placed at path, locked until it is closed or its
+// writer dead. One that was taken for a dead writer's before it was locked is made again.
+func createUnfinished(path string) (*os.File, error) {
+	for {
+		var f *os.File
+		err := effect.Do(effect.File, "create a file of the daemon under another name", func() (err error) {
+			f, err = os.CreateTemp(filepath.Dir(path), unfinished(path))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		var st unix.Stat_t
+		if err := errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_EX), unix.Fstat(int(f.Fd()), &st)); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if st.Nlink > 0 {
+			return f, nil
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// clearUnfinished removes from a folder what processes that died in writing files left
+// there under such names. Who writes one holds a lock of it.
+func clearUnfinished(folder, names string) error {
+	entries, err := os.ReadDir(folder)
+	for _, e := range entries {
+		unfinished, bad := filepath.Match(names, e.Name())
+		if err = errors.Join(err, bad); unfinished {
+			err = errors.Join(err, clearDead(filepath.Join(folder, e.Name())))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remove unfinished files: %w", err)
+	}
+	return nil
+}
+
+func clearDead(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return nil // its writer lives
+	}
+	err = effect.Do(effect.File, "remove an unfinished file", func() error { return os.Remove(path) })
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // another process did
+	}
+	return err
 }
 
 // ConfListPath is the CNI configuration list of an installation.

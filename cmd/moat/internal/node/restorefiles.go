@@ -2,7 +2,6 @@ package node
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,7 +25,7 @@ func (r *restore) place(f backup.File) error {
 	if err != nil {
 		return err
 	}
-	if err := clearUnfinished(folder); err != nil {
+	if err := clearUnfinished(folder, unfinishedNames); err != nil {
 		return err
 	}
 	return writeAtomically(path, f.Content, 0o600)
@@ -48,21 +47,3 @@ func (r *restore) keeps(f backup.File) (bool, error) {
 
 // notesOfPods are the folders of the data directory with notes of single pods.
 var notesOfPods = map[string]bool{networksFolder: true, delegationsFolder: true}
-
-// clearUnfinished removes from a folder what placeFile left there when its process was
-// killed: nobody else writes there during a restore.
-func clearUnfinished(folder string) error {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return fmt.Errorf("look for unfinished files: %w", err)
-	}
-	for _, e := range entries {
-		if unfinished, err := filepath.Match(unfinishedNames, e.Name()); err != nil || !unfinished {
-			continue
-		}
-		if err := effect.Do(effect.File, "remove an unfinished file", func() error { return os.Remove(filepath.Join(folder, e.Name())) }); err != nil {
-			return fmt.Errorf("remove unfinished file: %w", err)
-		}
-	}
-	return nil
-}

@@ -9,6 +9,8 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"github.com/google/nftables/userdata"
+
+	"github.com/moatnet/moat/sdn/effect"
 )
 
 // ForeignChain is a base chain of someone else's at the forward hook that drops
@@ -102,7 +104,7 @@ func (s *linuxSpace) Admit(c ForeignChain, dev, stamp string, in bool) error {
 		},
 		UserData: userdata.AppendString(nil, userdata.TypeComment, stamp),
 	})
-	if err := conn.Flush(); err != nil {
+	if err := effect.Do(effect.Nftables, "accept an interface in a chain of others", conn.Flush); err != nil {
 		return fmt.Errorf("accept %s in chain %s %s: %w", dev, c.Table, c.Chain, err)
 	}
 	return nil
@@ -116,7 +118,7 @@ func (s *linuxSpace) Retract(c ForeignChain, r ForeignRule) error {
 	}
 	err = conn.DelRule(&nftables.Rule{Table: c.chain().Table, Chain: c.chain(), Handle: r.Handle})
 	if err == nil {
-		err = conn.Flush()
+		err = effect.Do(effect.Nftables, "take an accept out of a chain of others", conn.Flush)
 	}
 	if err != nil {
 		return fmt.Errorf("retract rule from chain %s %s: %w", c.Table, c.Chain, err)

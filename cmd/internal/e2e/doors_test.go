@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/moatnet/moat/cmd/internal/lab"
+	"github.com/moatnet/moat/sdn/embedetcd/etcdproxy"
 )
 
 // A pod tries every address of the host, of the provider's router and of its own
@@ -48,6 +52,44 @@ func TestPodsReachNothingThatTheDaemonListensAt(t *testing.T) {
 				}
 			}
 			require.NoError(t, all.Wait())
+		})
+	}
+}
+
+// An etcd that listens at all of the node's addresses is closed to pods, however its
+// endpoint is written.
+func TestPodsReachNoEtcdOnTheNode(t *testing.T) {
+	for _, endpoint := range []string{"http://192.0.2.10:2379", "192.0.2.10:2379"} {
+		t.Run(endpoint, func(t *testing.T) {
+			n, etcd := newHostWithEtcd(t)
+			behind, err := url.Parse(etcd)
+			require.NoError(t, err)
+			p, err := etcdproxy.Between(func() (l net.Listener, err error) {
+				err = n.host.Do(func() error {
+					l, err = net.Listen("tcp4", "0.0.0.0:2379")
+					return err
+				})
+				return l, err
+			}, func(ctx context.Context) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "unix", behind.Path)
+			})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, p.Close()) })
+			n.start("--etcd-endpoints", endpoint)
+			red := n.pod("red", "one")
+			require.NoError(t, n.lab.Serve(n.host, tcpPort))
+			tries := func(from *lab.Namespace, to netip.Addr, port uint16, within time.Duration) error {
+				c, err := lab.Dial(t.Context(), from, netip.AddrPortFrom(to, port), within)
+				if err == nil {
+					err = c.Close()
+				}
+				return err
+			}
+			require.NoError(t, tries(n.host, hostAddr.Addr(), 2379, answered), "the node reaches its etcd")
+			require.NoError(t, tries(red.Namespace, hostAddr.Addr(), tcpPort, answered), "a pod reaches another server of the node")
+			for _, to := range n.everyAddress() {
+				require.Error(t, tries(red.Namespace, to, 2379, unanswered), "a pod reached etcd at %s", to)
+			}
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 
@@ -229,7 +230,7 @@ func (b *base) uplink() (plan.Uplink, error) {
 	}
 	host, _ := b.plan.Uplink()
 	behind := append(b.networks.Routed(b.plan), b.plan.Transit)
-	closed, err := closedPorts(b.cfg)
+	closed, err := closedPorts(b.cfg, net.DefaultResolver.LookupNetIP)
 	return plan.Uplink{
 		Port: port, HostAddress: host,
 		HostRoutes: behind, Masquerade: behind, Closed: closed,

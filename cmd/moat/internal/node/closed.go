@@ -1,12 +1,15 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 )
@@ -14,7 +17,7 @@ import (
 // closedPorts are the TCP ports of this machine that belong to Moat, and so are closed to
 // pods: the API's, unless it is on the loopback, where pods have no way to, and
 // those of an etcd at one of the machine's addresses.
-func closedPorts(c config.Config) ([]uint16, error) {
+func closedPorts(c config.Config, lookup lookup) ([]uint16, error) {
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen %q: %w", c.Listen, err)
@@ -32,11 +35,12 @@ func closedPorts(c config.Config) ([]uint16, error) {
 		return nil, fmt.Errorf("list the host's addresses: %w", err)
 	}
 	for _, endpoint := range c.Etcd.Endpoints {
-		u, err := url.Parse(endpoint)
-		if err != nil || u.Port() == "" || !isOneOf(u.Hostname(), own) {
+		at := placeOf(endpoint)
+		host, _, err := net.SplitHostPort(at)
+		if err != nil || !isOneOf(host, own, lookup) {
 			continue // a unix socket, or another machine's affair
 		}
-		port, err := portOf("etcd.endpoints", u.Host)
+		port, err := portOf("etcd.endpoints", at)
 		if err != nil {
 			return nil, err
 		}
@@ -46,15 +50,44 @@ func closedPorts(c config.Config) ([]uint16, error) {
 	return slices.Compact(all), nil
 }
 
-func isOneOf(host string, own []net.Addr) bool {
+// placeOf is the HOST:PORT of an endpoint, which etcd's client takes with and without a
+// scheme; "" where it has none.
+func placeOf(endpoint string) string {
+	if strings.HasPrefix(endpoint, "unix:") || strings.HasPrefix(endpoint, "unixs:") {
+		return ""
+	}
+	if u, err := url.Parse(endpoint); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return endpoint
+}
+
+// nameWait is how long it is waited for what a name stands for.
+const nameWait = 2 * time.Second
+
+// lookup is net.Resolver's LookupNetIP.
+type lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+
+// isOneOf says whether a host, by address or by name, is this machine.
+func isOneOf(host string, own []net.Addr, lookup lookup) bool {
 	if host == "localhost" {
 		return true
 	}
-	at := net.ParseIP(host)
-	return at != nil && (at.IsLoopback() || slices.ContainsFunc(own, func(a net.Addr) bool {
+	at, err := netip.ParseAddr(host)
+	if err == nil {
+		return isOurs(at, own)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), nameWait)
+	defer cancel()
+	found, err := lookup(ctx, "ip", host)
+	return err == nil && slices.ContainsFunc(found, func(at netip.Addr) bool { return isOurs(at, own) })
+}
+
+func isOurs(at netip.Addr, own []net.Addr) bool {
+	return at.Unmap().IsLoopback() || slices.ContainsFunc(own, func(a net.Addr) bool {
 		n, ok := a.(*net.IPNet)
-		return ok && n.IP.Equal(at)
-	}))
+		return ok && n.IP.Equal(net.IP(at.AsSlice()))
+	})
 }
 
 // portOf is the number of an address's port; key is named in the error.

@@ -59,6 +59,18 @@ func TestDoctor(t *testing.T) {
 	secret, err := os.ReadFile(password)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(other, []byte("{}"), 0o600))
+	require.NoError(t, os.Chmod(password, 0o644))
+	d, status = n.doctor()
+	require.Equal(t, 1, status)
+	require.Len(t, d.Findings, 2)
+	for _, f := range d.Findings {
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", f.Repair).CombinedOutput()
+		require.NoError(t, err, "%s: %s", f.Repair, out)
+	}
+	d, _ = n.doctor()
+	require.True(t, d.Healthy, "what is printed repairs it: %+v", d)
+
+	require.NoError(t, os.WriteFile(other, []byte("{}"), 0o600))
 	require.NoError(t, os.WriteFile(password, []byte("another\n"), 0o600))
 	d, status = n.doctor()
 	require.Equal(t, 1, status)

@@ -154,8 +154,8 @@ func newEtcdTLS(t *testing.T) (*node, *authority, []string) {
 }
 
 func TestEtcdWithTLSUserAndPassword(t *testing.T) {
-	n, _, args := newEtcdTLS(t)
-	n.start(args...)
+	n, a, args := newEtcdTLS(t)
+	n.start(append(args, "--log-level", "debug")...)
 	p := n.pod("red", "one")
 	n.reaches(p.Namespace, p.Gateway)
 	n.reaches(p.Namespace, outsideAddr.Addr())
@@ -164,6 +164,10 @@ func TestEtcdWithTLSUserAndPassword(t *testing.T) {
 	require.NoError(t, n.rt.Check(t.Context(), p))
 	require.NoError(t, n.rt.Del(t.Context(), p))
 	n.cli("tenant", "delete", "red")
+	n.keepsSecret("correct-horse", "")
+	key, err := os.ReadFile(a.file("client.key"))
+	require.NoError(t, err)
+	n.keepsSecret(strings.Split(string(key), "\n")[1], "")
 }
 
 func TestEtcdThatRefusesUsIsSaidSo(t *testing.T) {

@@ -133,6 +133,7 @@ func TestANetworkThatFailsLeavesNothing(t *testing.T) {
 	require.ErrorAs(t, s.rt.Add(t.Context(), unknown), &passing)
 	require.EqualValues(t, 11, passing.Code)
 	require.NotContains(t, passing.Error(), sourceToken)
+	s.keepsSecret(sourceToken, s.lab.Dir+"/token")
 }
 
 // TestAKilledAddOfSeveralNetworksIsUndone: the daemon and the plugin die while the

@@ -72,7 +72,7 @@ func newSeveral(t *testing.T) *several {
 	for name, text := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(s.lab.Dir, name), []byte(text), 0o600))
 	}
-	s.start("--config", filepath.Join(s.lab.Dir, "moat.yaml"))
+	s.start("--config", filepath.Join(s.lab.Dir, "moat.yaml"), "--log-level", "debug")
 	return s
 }
 

@@ -137,8 +137,34 @@ func (n *node) processes() (all []byte) {
 	return all
 }
 
+// keepsSecret requires that a secret of the daemon, whose log tells all, is in no file of
+// the lab but the one at path, and in no process's arguments or environment.
+func (n *node) keepsSecret(secret, path string) {
+	n.t.Helper()
+	places := n.files()
+	require.Contains(n.t, string(places[n.daemon.LogFile()]), `msg="CNI call"`, "the log was read")
+	delete(places, path)
+	places["processes"] = n.processes()
+	for place, content := range places {
+		require.False(n.t, bytes.Contains(content, []byte(secret)), "%q is in %s", secret, place)
+	}
+}
+
 // written is all that there is in files of the lab and in etcd.
 func (n *node) written(etcd string) map[string][]byte {
+	n.t.Helper()
+	all := n.files()
+	keys, err := newRecords(n.t, etcd).client.Get(n.t.Context(), "\x00", clientv3.WithFromKey())
+	require.NoError(n.t, err)
+	require.NotEmpty(n.t, keys.Kvs)
+	for _, kv := range keys.Kvs {
+		all["etcd "+string(kv.Key)] = kv.Value
+	}
+	return all
+}
+
+// files are those of the lab, by their paths.
+func (n *node) files() map[string][]byte {
 	n.t.Helper()
 	all := map[string][]byte{}
 	require.NoError(n.t, filepath.WalkDir(n.lab.Dir, func(path string, e fs.DirEntry, err error) error {
@@ -147,12 +173,6 @@ func (n *node) written(etcd string) map[string][]byte {
 		}
 		return err
 	}))
-	keys, err := newRecords(n.t, etcd).client.Get(n.t.Context(), "\x00", clientv3.WithFromKey())
-	require.NoError(n.t, err)
-	require.NotEmpty(n.t, keys.Kvs)
-	for _, kv := range keys.Kvs {
-		all["etcd "+string(kv.Key)] = kv.Value
-	}
 	return all
 }
 

@@ -23,9 +23,9 @@ import (
 const (
 	// undisturbed is the limit of calls that nothing disturbs.
 	undisturbed = time.Minute
-	// lateness is how much longer than its limit a call takes at most, on a busy
-	// machine, too; with short it is less than what the daemon gives a store.
-	lateness = time.Second
+	// lateness is how much longer than its limit a call takes at most; with short it is
+	// less than what the daemon gives a store.
+	lateness = 200 * time.Millisecond
 )
 
 // answer is what a runtime learns of a call.

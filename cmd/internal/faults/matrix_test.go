@@ -44,7 +44,7 @@ func (s *site) matrix(faults []fault, every int) {
 	s.add(s.keep)
 	before := s.look()
 	whole := os.Getenv(wholeVar) != ""
-	cells, met, succeeded := 0, 0, 0
+	cells, met, succeeded, latest := 0, 0, 0, -undisturbed
 	for i, f := range faults {
 		for j, o := range operations() {
 			if !whole && (i+j)%every != 0 {
@@ -54,6 +54,7 @@ func (s *site) matrix(faults []fault, every int) {
 			c := s.cell(f, o, before)
 			s.t.Logf("%s / %s: met %t, %v in %s; whole cell %s", f.name, o.name, c.met, c.code(), c.took.Round(time.Millisecond), time.Since(begun).Round(time.Millisecond))
 			cells++
+			latest = max(latest, c.took-f.limit)
 			if c.met {
 				met++
 			}
@@ -63,7 +64,8 @@ func (s *site) matrix(faults []fault, every int) {
 		}
 	}
 	require.Positive(s.t, met)
-	s.t.Logf("%d cells of %d faults and %d operations: %d met their fault, %d calls succeeded", cells, len(faults), len(operations()), met, succeeded)
+	s.t.Logf("%d cells of %d faults and %d operations: %d met their fault, %d calls succeeded, the latest ended %s behind its limit",
+		cells, len(faults), len(operations()), met, succeeded, latest.Round(time.Millisecond))
 	s.deleted(s.keep, form{prev: true})
 	s.cli("tenant", "delete", "red")
 }

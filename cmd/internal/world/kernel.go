@@ -38,7 +38,7 @@ func links() (lines []string, err error) {
 		a := l.Attrs()
 		lines = append(lines, fmt.Sprintf("interface %s %s mac %s mtu %d alias %q of %q up %t",
 			a.Name, l.Type(), a.HardwareAddr, a.MTU, a.Alias, names[a.MasterIndex], a.RawFlags&1 != 0))
-		addresses, err := netlink.AddrList(l, netlink.FAMILY_V4)
+		addresses, err := netlink.AddrList(l, netlink.FAMILY_ALL)
 		if err != nil {
 			return nil, fmt.Errorf("list addresses of %s: %w", a.Name, err)
 		}
@@ -160,9 +160,14 @@ func addressless(s string) string {
 	}
 }
 
-// sysctls are those that differ from a fresh namespace's only by what set them.
+// settings are the sysctls of a namespace that count: those of its IP stack and of its
+// interfaces that Moat sets, and those that the kernel sets with them.
+var settings = []string{
+	"ipv4/ip_forward", "ipv4/conf/all/*", "ipv4/conf/default/*", "ipv4/conf/*/rp_filter", "ipv4/icmp_*", "ipv4/fib_multipath_*", "ipv6/conf/*/disable_ipv6", "ipv6/conf/*/forwarding", "bridge/*",
+}
+
 func sysctls() (lines []string, err error) {
-	for _, pattern := range []string{"ipv4/ip_forward", "ipv4/conf/all/*", "ipv4/conf/default/*", "bridge/*"} {
+	for _, pattern := range settings {
 		files, err := filepath.Glob("/proc/sys/net/" + pattern)
 		if err != nil {
 			return nil, err

@@ -71,7 +71,7 @@ func (n *node) settled() {
 	n.t.Helper()
 	require.Eventually(n.t, func() bool {
 		return !slices.ContainsFunc(n.addresses(), func(a heldAddress) bool { return a.State == "adding" })
-	}, 10*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 }
 
 func TestOperatorsSeeAndReserveAddresses(t *testing.T) {
@@ -135,13 +135,15 @@ func TestPodsThatAreGoneAreDetached(t *testing.T) {
 	require.Eventually(t, func() bool { // the kernel unmakes namespaces in its own time
 		report, _ = n.audit()
 		return len(report.Findings) == 1
-	}, 10*time.Second, 10*time.Millisecond, "an audit sees it before the daemon has looked twice")
+	}, 2*time.Minute, 10*time.Millisecond, "an audit sees it before the daemon has looked twice")
 	require.Equal(t, "attachment of a pod that is gone", report.Findings[0].Kind)
 	require.Equal(t, first.Address.String(), report.Findings[0].Address)
 	require.Contains(t, n.cli("ip", "release", first.Address.String(), "--force"), "is free")
 
 	require.NoError(t, second.Remove())
-	require.Eventually(t, func() bool { return len(n.addresses()) == 1 }, 30*time.Second, 200*time.Millisecond)
+	require.Eventually(t, func() bool { // the 30 s begin when the kernel has unmade the namespace
+		return len(n.addresses()) == 1
+	}, 2*time.Minute, 200*time.Millisecond)
 	require.Equal(t, lives.Address.String(), n.addresses()[0].Address)
 	n.reaches(lives.Namespace, outsideAddr.Addr())
 	report, status := n.audit()
@@ -167,7 +169,7 @@ func TestAnAuditRestoresWhatIsMissingOfALivingPod(t *testing.T) {
 		var status int
 		report, status = n.audit("--repair")
 		return status == 0 && len(report.Findings) == 0
-	}, 20*time.Second, 10*time.Millisecond, "%+v", report)
+	}, time.Minute, 10*time.Millisecond, "%+v", report)
 	n.reaches(p.Namespace, outsideAddr.Addr())
 	require.Equal(t, p.Address.String(), n.addresses()[0].Address)
 	require.Equal(t, mac, n.addresses()[0].MAC)

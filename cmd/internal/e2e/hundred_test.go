@@ -65,12 +65,13 @@ func (m *monitors) listen(where string, c *netlink.Conn) {
 	}
 }
 
-// stop returns what was heard. The kernel delivers before it answers a writer,
-// so that what was written before is in the sockets already.
-func (m *monitors) stop(t *testing.T) []string {
+// stop listens for a while yet and returns what was heard. The kernel delivers
+// before it answers a writer, so that what was written before is in the sockets
+// already.
+func (m *monitors) stop(t *testing.T, yet time.Duration) []string {
 	t.Helper()
 	for _, c := range m.conns {
-		require.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(yet)))
 	}
 	m.done.Wait()
 	for _, c := range m.conns {
@@ -93,7 +94,7 @@ func (n *node) watch() *monitors {
 }
 
 func TestSecondStartWithAHundredTenantsWritesNothing(t *testing.T) {
-	const tenants, podded, atOnce = 100, 5, 8
+	const tenants, podded, atOnce = 100, 5, 2 // more at once than a slow machine does within a call's 10 s is refused
 	n := newNode(t)
 	begin := time.Now()
 	g := errgroup.Group{}
@@ -118,15 +119,15 @@ func TestSecondStartWithAHundredTenantsWritesNothing(t *testing.T) {
 		require.NoError(t, err)
 		return len(entries)
 	}
-	require.Eventually(t, func() bool { return homes() == tenants+1 }, 30*time.Second, 50*time.Millisecond)
-	require.Eventually(t, func() bool { return len(n.quiet()) == 0 }, 30*time.Second, 50*time.Millisecond, "the first daemon comes to rest")
+	require.Eventually(t, func() bool { return homes() == tenants+1 }, 5*time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return len(n.watch().stop(t, time.Second)) == 0 }, 5*time.Minute, 50*time.Millisecond, "the first daemon comes to rest")
 
 	require.NoError(t, n.daemon.Kill())
 	m := n.watch()
 	begin = time.Now()
 	require.NoError(t, n.daemon.Start(t.Context()))
 	t.Logf("second start with %d tenants took %s", tenants, time.Since(begin).Round(time.Millisecond))
-	require.Empty(t, m.stop(t), "what a second daemon wrote")
+	require.Empty(t, m.stop(t, 50*time.Millisecond), "what a second daemon wrote")
 	require.Equal(t, tenants+1, homes())
 	for _, p := range pods {
 		n.reaches(p.Namespace, p.Gateway)
@@ -134,11 +135,5 @@ func TestSecondStartWithAHundredTenantsWritesNothing(t *testing.T) {
 
 	control := n.watch()
 	n.cli("tenant", "create", "one-more")
-	require.NotEmpty(t, control.stop(t), "monitors hear what is written")
-}
-
-// quiet listens for a moment.
-func (n *node) quiet() []string {
-	m := n.watch()
-	return m.stop(n.t)
+	require.NotEmpty(t, control.stop(t, 10*time.Second), "monitors hear what is written")
 }

@@ -36,6 +36,11 @@ func TestCallersKilledAnywhereLoseNoAddress(t *testing.T) {
 				k.lifeOf(p, i%8 == 7)
 				require.NoError(t, p.Remove())
 			}
+			last, err := k.lab.NewPod("red", "last") // whose ADD nobody kills
+			require.NoError(t, err)
+			out, err := k.caller("moat-ipam", last, "ADD").Output()
+			require.NoError(t, err, "%s", out)
+			require.NoError(t, last.Remove())
 			require.NotEqual(t, living, k.held(), "something was left behind")
 			var held []string
 			if !eventually(repairWindow, func() bool { held = k.held(); return slices.Equal(living, held) }) {

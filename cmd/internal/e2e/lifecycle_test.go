@@ -22,6 +22,10 @@ import (
 	"github.com/moatnet/moat/sdn/embedetcd"
 )
 
+// stopsWithin is the time that a daemon gives itself to end, 11 s, and time for a
+// slow machine to do what comes before and after.
+const stopsWithin = 20 * time.Second
+
 // The socket's folder is made, as on a machine that never ran Moat.
 func TestSocketFolderIsMade(t *testing.T) {
 	n := newHost(t)
@@ -70,7 +74,7 @@ func TestStopWhileManyPodsAreAdded(t *testing.T) {
 	pods := n.addMany(30, func() {
 		start := time.Now()
 		require.NoError(t, n.daemon.Stop())
-		require.Less(t, time.Since(start), 12*time.Second)
+		require.Less(t, time.Since(start), stopsWithin)
 	})
 	require.FileExists(t, filepath.Join(n.daemon.ConfDir(), "10-moat.conflist"), "runtimes keep their network")
 
@@ -111,7 +115,7 @@ func TestStopWithoutEtcd(t *testing.T) {
 		etcd, err = embedetcd.Start(t.Context(), embedetcd.Config{Dir: dir})
 		require.NoError(t, err)
 		require.NoError(t, stopped)
-		require.Less(t, took, 12*time.Second)
+		require.Less(t, took, stopsWithin)
 	})
 	require.NoError(t, n.daemon.Start(t.Context()))
 	for p := range pods {

@@ -22,7 +22,7 @@ func TestSeveralNetworksOfAPod(t *testing.T) {
 	plain, err := s.lab.NewPod("red", "plain")
 	require.NoError(t, err)
 	require.NoError(t, s.rt.Add(t.Context(), plain))
-	require.Zero(t, s.asked, "the source is asked for pods of blue alone")
+	require.Zero(t, s.questions(), "the source is asked for pods of blue alone")
 	first := s.add("one", own(""))
 	before := s.interfaces(s.host)
 
@@ -54,13 +54,13 @@ func TestSeveralNetworksOfAPod(t *testing.T) {
 	require.NoError(t, s.daemon.Kill())
 	s.source.CloseClientConnections()
 	require.NoError(t, s.daemon.Start(t.Context()))
-	asked := s.asked
+	asked := s.questions()
 	require.NoError(t, s.rt.Del(t.Context(), other))
 	p.Args.NetNS = "" // as when the namespace is gone
 	for range 2 {
 		require.NoError(t, s.rt.Del(t.Context(), p))
 	}
-	require.Equal(t, asked, s.asked, "DEL asks nobody")
+	require.Equal(t, asked, s.questions(), "DEL asks nobody")
 	require.NoError(t, p.Namespace.Remove())
 	require.Eventually(t, func() bool { return slices.Equal(before, s.interfaces(s.host)) }, time.Minute, 20*time.Millisecond)
 	require.Empty(t, s.held())

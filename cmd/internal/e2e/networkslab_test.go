@@ -76,6 +76,12 @@ func newSeveral(t *testing.T) *several {
 	return s
 }
 
+func (s *several) questions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
 // answer is the source's, in the form of Dockin's.
 func (s *several) answer(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()

@@ -44,7 +44,7 @@ func TestAddWithoutEtcdIsRefusedAndLeavesNothing(t *testing.T) {
 		require.Equal(t, 11, e.Code, "%+v", e)
 		require.Contains(t, e.Msg, tenant+"/"+p.Name, "the message names pod and tenant")
 		require.Contains(t, e.Details, "check that etcd is running")
-		require.Less(t, time.Since(start), 10*time.Second, "the runtime waits for a refusal")
+		require.Less(t, time.Since(start), 15*time.Second, "the runtime waits for a refusal")
 		require.Error(t, p.Do(func() error { _, err := net1(p); return err }), "an interface is left in the pod")
 	}
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"net"
@@ -171,6 +172,9 @@ func (n *node) files() map[string][]byte {
 		if err == nil && e.Type().IsRegular() && filepath.Dir(path) != n.daemon.NetnsDir() {
 			all[path], err = os.ReadFile(path)
 		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the daemon has removed it since
+		}
 		return err
 	}))
 	return all
@@ -184,10 +188,13 @@ func TestFilesAreTheDaemonsAlone(t *testing.T) {
 	require.NoError(t, n.daemon.Start(t.Context()))
 	kinds := map[fs.FileMode]int{}
 	require.NoError(t, filepath.WalkDir(n.daemon.DataDir(), func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+		var info fs.FileInfo
+		if err == nil {
+			info, err = e.Info()
 		}
-		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the daemon has removed it since
+		}
 		if err != nil {
 			return err
 		}

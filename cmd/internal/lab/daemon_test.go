@@ -70,7 +70,7 @@ func TestNoDaemonOutlivesALabThatWasKilled(t *testing.T) {
 	})
 	require.NoError(t, cmd.Process.Kill())
 	require.Error(t, cmd.Wait())
-	require.Eventually(t, func() bool { return !alive(pid) }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !alive(pid) }, 30*time.Second, 10*time.Millisecond)
 }
 
 // alive says whether a process is there that is not merely waiting to be reaped.
@@ -89,7 +89,7 @@ func TestDataRacesOfADaemonAreErrors(t *testing.T) {
 			dir := script(t, "echo 'WARNING: DATA RACE' >&2; exec sleep 0.2")
 			d := &Daemon{Bin: dir, Dir: dir}
 			require.NoError(t, d.Launch())
-			require.Eventually(t, func() bool { return strings.Contains(d.tail(), "RACE") }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return strings.Contains(d.tail(), "RACE") }, 30*time.Second, time.Millisecond)
 			require.ErrorContains(t, end(d), "data race")
 		})
 	}

@@ -120,6 +120,9 @@ func (p Place) files(context.Context) (lines []string, err error) {
 				return err
 			}
 			info, err := e.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // it went since the folder was read
+			}
 			if err != nil {
 				return err
 			}

@@ -38,7 +38,7 @@ func certify(t *testing.T, dir, name string) (cert, key string) {
 	require.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		IPAddresses: []net.IP{net.ParseIP(here)}, IsCA: true, BasicConstraintsValid: true,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	public, err := x509.CreateCertificate(rand.Reader, template, template, secret.Public(), secret)
@@ -51,10 +51,13 @@ func certify(t *testing.T, dir, name string) (cert, key string) {
 	return cert, key
 }
 
+// here is an address that nobody else listens on, so that a free port stays free.
+const here = "127.77.0.1"
+
 // restConfig is that of an SDN server on a free port.
 func restConfig(t *testing.T, change func(*config.Raw)) config.Config {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", here+":0")
 	require.NoError(t, err)
 	raw := config.Defaults()
 	raw.Listen, raw.DataDir, raw.MTU = l.Addr().String(), t.TempDir(), 1500

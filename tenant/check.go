@@ -85,6 +85,10 @@ func (m *Manager) Collect(ctx context.Context, node, network string, valid []ipa
 	}
 	var errs []error
 	for _, rec := range rs {
+		if ctx.Err() != nil {
+			errs = append(errs, ctx.Err())
+			break
+		}
 		if !keep[rec.Attachment] && !m.busy.Taken(rec.Attachment) {
 			errs = append(errs, effect.Undo("detach what GC does not name", func() error { return m.Detach(ctx, rec.Attachment) }))
 		}

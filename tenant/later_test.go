@@ -131,6 +131,26 @@ func TestRunFinishesTombstonesAndConfirms(t *testing.T) {
 	}
 }
 
+// GC does not go on with what it has no time for, not even to note it: the runtime
+// asks again.
+func TestCollectEndsWithItsTime(t *testing.T) {
+	w, on := newWorld(t), &atomic.Bool{}
+	m := w.manager(t, func(o *Options) { o.API = silent{w.topo, on} })
+	for _, c := range []string{"c1", "c2", "c3"} {
+		_, err := m.Attach(t.Context(), request(t, "blue", c))
+		require.NoError(t, err)
+	}
+	on.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	require.Equal(t, CodeTryAgain, code(t, m.Collect(ctx, "node1", "moat", nil)))
+	require.Len(t, m.tombs.list(), 1)
+	on.Store(false)
+	require.NoError(t, m.Collect(t.Context(), "node1", "moat", nil))
+	require.Empty(t, w.leases(t))
+	require.Empty(t, m.tombs.list())
+}
+
 func TestTombstoneOfAnAttachmentThatIsAttachedAgainIsFinishedFirst(t *testing.T) {
 	w := newWorld(t)
 	m := w.manager(t)

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/moatnet/moat/sdn"
 	"github.com/moatnet/moat/sdn/access"
 )
@@ -62,12 +64,12 @@ type Keystone struct {
 	now  func() time.Time
 
 	service struct {
-		turn    chan struct{} // held while the rest is used
+		login   singleflight.Group
 		token   string
 		expires time.Time
 	}
 
-	mu         sync.Mutex
+	mu         sync.Mutex // of the token of service, too
 	remembered map[digest]remembered
 }
 
@@ -87,7 +89,7 @@ func NewKeystone(o KeystoneOptions) *Keystone {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	k := &Keystone{
+	return &Keystone{
 		o: o, log: o.Logger, now: time.Now, gate: newGate(askedAtOnce, askWaiting), remembered: map[digest]remembered{},
 		http: &http.Client{
 			Timeout:   cmp.Or(o.Timeout, 5*time.Second),
@@ -96,8 +98,6 @@ func NewKeystone(o KeystoneOptions) *Keystone {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
-	k.service.turn = make(chan struct{}, 1)
-	return k
 }
 
 // Login is for the project that c names, or the default one.

@@ -2,12 +2,15 @@ package auth_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/moatnet/moat/sdn"
@@ -185,6 +188,26 @@ func TestKeystoneThatIsOfNoUse(t *testing.T) {
 		_, err := keystoneOf(newStandIn(t), &heard.Log{}).Check(ctx, "x")
 		require.ErrorIs(t, err, context.Canceled)
 	})
+}
+
+// Those who wait for the service user's login share its outcome: a Keystone that is
+// silent keeps none of them longer than the first.
+func TestKeystoneThatIsSilentKeepsNobodyForTheOthersTime(t *testing.T) {
+	const limit, callers = 2 * time.Second, 6
+	s := newStandIn(t)
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	s.breakBy(func(http.ResponseWriter, *http.Request) { <-release })
+	k := keystoneOf(s, &heard.Log{}, func(o *auth.KeystoneOptions) { o.Timeout = limit })
+	var all sync.WaitGroup
+	for i := range callers {
+		all.Go(func() {
+			_, err := k.Check(t.Context(), fmt.Sprint("token-", i))
+			assert.ErrorIs(t, err, sdn.ErrUnavailable)
+		})
+	}
+	all.Wait()
+	require.LessOrEqual(t, s.count("POST /v3/auth/tokens"), callers/2, "one login, or another for who came late")
 }
 
 func TestUsersBesideKeystone(t *testing.T) {

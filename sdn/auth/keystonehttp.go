@@ -122,19 +122,39 @@ func (k *Keystone) asService(ctx context.Context, url string, headers map[string
 	return response{}, k.away("the token of the service user is refused", "user", k.o.Username)
 }
 
-// serviceToken returns one that is not the refused one. Callers wait for the one
-// that logs in.
+// serviceToken returns one that is not the refused one. Callers share the outcome of
+// the login that is under way.
 func (k *Keystone) serviceToken(ctx context.Context, refused string) (string, error) {
+	if token := k.goodToken(refused); token != "" {
+		return token, nil
+	}
+	done := k.service.login.DoChan("", func() (any, error) {
+		if token := k.goodToken(refused); token != "" { // of the login before
+			return token, nil
+		}
+		return k.serviceLogin(context.WithoutCancel(ctx)) // it ends with the timeout of http
+	})
 	select {
-	case k.service.turn <- struct{}{}:
-		defer func() { <-k.service.turn }()
+	case r := <-done:
+		token, _ := r.Val.(string)
+		return token, r.Err
 	case <-ctx.Done():
 		return "", fmt.Errorf("wait for Keystone: %w", ctx.Err())
 	}
+}
+
+// goodToken is "" when a login is needed.
+func (k *Keystone) goodToken(refused string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	s := &k.service
-	if s.token != "" && s.token != refused && k.now().Before(s.expires.Add(-renewBefore)) {
-		return s.token, nil
+	if s.token == refused || !k.now().Before(s.expires.Add(-renewBefore)) {
+		return ""
 	}
+	return s.token
+}
+
+func (k *Keystone) serviceLogin(ctx context.Context) (string, error) {
 	token, shown, err := k.authenticate(ctx, newWish(k.o.Username, k.o.Password, k.o.Project, k.o.Domain))
 	if errors.Is(err, errRefused) {
 		return "", k.away("the service user may not log in", "user", k.o.Username, "project", k.o.Project)
@@ -142,6 +162,8 @@ func (k *Keystone) serviceToken(ctx context.Context, refused string) (string, er
 	if err != nil {
 		return "", err
 	}
-	s.token, s.expires = token, shown.Expires
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.service.token, k.service.expires = token, shown.Expires
 	return token, nil
 }

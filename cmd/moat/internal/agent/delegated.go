@@ -220,6 +220,10 @@ func (a *Agent) collectDelegated(ctx context.Context, network string, keep []ipa
 	all, err := a.delegations.All()
 	errs := []error{err}
 	for _, rec := range all {
+		if ctx.Err() != nil {
+			errs = append(errs, ctx.Err())
+			break
+		}
 		if rec.Attachment.Node != a.node || rec.Attachment.Network != network || slices.Contains(keep, rec.Attachment) {
 			continue
 		}

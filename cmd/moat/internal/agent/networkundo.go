@@ -141,11 +141,11 @@ func (c *call) collectNetworks(ctx context.Context) error {
 	errs := []error{err, failed}
 	for _, rec := range all {
 		keep := slices.Contains(valid, types.GCAttachment{ContainerID: rec.Attachment.ContainerID, IfName: rec.Attachment.IfName})
-		if !keep && rec.Attachment.Node == c.agent.node && rec.Attachment.Network == c.head.Name {
+		if !keep && ctx.Err() == nil && rec.Attachment.Node == c.agent.node && rec.Attachment.Network == c.head.Name {
 			errs = append(errs, c.agent.undoRecorded(ctx, rec, c.others.runner))
 		}
 	}
-	return errors.Join(append(errs, c.forwardGC(ctx))...)
+	return errors.Join(append(errs, ctx.Err(), c.forwardGC(ctx))...)
 }
 
 // forwardGC tells each network which of its attachments are recorded still.

@@ -70,5 +70,5 @@ func (h *host) allReady() {
 			}
 		}
 		return true
-	}, 2*sweep, 100*time.Millisecond, "nothing is left half way")
+	}, h.within(2*sweep), 100*time.Millisecond, "nothing is left half way")
 }

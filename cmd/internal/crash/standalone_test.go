@@ -32,20 +32,28 @@ func newAlone(h *host) *alone {
 	require.NoError(h.t, os.WriteFile(credentials, fmt.Appendf(nil,
 		"dataDir: %s\nhostID: %s\nnode: alone\netcd: {endpoints: [%s]}\nendpoint: {urls: [http://127.0.0.1:8181/midonet-api], passwordFile: %s}\n",
 		filepath.Join(dir, "data"), strings.TrimSpace(string(id)), h.place.Etcd.Endpoints()[0], filepath.Join(h.daemon.DataDir(), "admin.password")), 0o600))
+	a := &alone{h, newGate(h.t, dir), entry(h.daemon.Socket(), `"standalone":true`, fmt.Sprintf(`"credentials":%q`, credentials))}
+	a.warm()
 	h.place.Folders = append(h.place.Folders, dir)
-	return &alone{h, newGate(h.t, dir), entry(h.daemon.Socket(), `"standalone":true`, fmt.Sprintf(`"credentials":%q`, credentials))}
+	return a
+}
+
+// warm is a first pod, which makes what stays: folders.
+func (a *alone) warm() {
+	p, before := a.pod("red", "warm"), a.look()
+	a.calls("ADD", p)
+	a.calls("DEL", p)
+	require.NoError(a.t, p.Remove())
+	a.comesBackTo(before, patience, "a first pod without a daemon")
 }
 
 // The plugin that does the work itself is killed before and after each of its steps,
 // and the runtime calls again, gives up, or calls no more until a GC.
 func TestStandaloneKilledAtEachStep(t *testing.T) {
-	a := newAlone(newHost(t))
-	first := a.pod("red", "first")
-	a.add(first)
-	warm := a.pod("red", "warm")
-	a.calls("ADD", warm)
-	a.calls("DEL", warm)
-	require.NoError(t, warm.Remove())
+	h := newHost(t)
+	first := h.pod("red", "first")
+	h.addConfirmed(first)
+	a := newAlone(h)
 	before := a.look()
 	a.points("ADD without a daemon, then DEL", func(n int) string {
 		return a.killedWithin("ADD", n, func(p *lab.Pod) { a.calls("DEL", p) })
@@ -118,10 +126,6 @@ func (a *alone) killedThere(cmd *exec.Cmd, n int) string {
 // itself: its standard output is full.
 func notPrinted(h *host, _ place) string {
 	a := newAlone(h)
-	warm := a.pod("red", "warm")
-	a.calls("ADD", warm)
-	a.calls("DEL", warm)
-	require.NoError(h.t, warm.Remove())
 	p, before := a.pod("red", "p"), a.look()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(h.t, err)

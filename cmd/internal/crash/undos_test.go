@@ -86,7 +86,9 @@ func cellsOf(all []scene) (cells []cell) {
 // allowance is how long the world may take to come back, by what is promised.
 type allowance func(promised time.Duration) time.Duration
 
-func asPromised(promised time.Duration) time.Duration { return promised }
+// asPromised is for cells without an undo: the matrix is more patient where nobody
+// calls again.
+func asPromised(promised time.Duration) time.Duration { return min(promised, sweep) }
 
 // leisurely is for cells that must not fail: it is the matrix that holds the promise,
 // with no other hosts beside it.

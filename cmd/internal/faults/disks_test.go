@@ -15,16 +15,18 @@ const quota = 16 << 20
 
 // late is how much longer a slow disk takes for each sync: a call of a member that
 // writes waits for it several times.
-const late = 150 * time.Millisecond
+const late = 80 * time.Millisecond
 
 // What can happen to the disks of an etcd cluster under the operations of a daemon:
 // they are slow, which is to say that the kernel lets the members' syncs wait; or what
 // may be stored is full.
 func TestEtcdDisksGoWrong(t *testing.T) {
 	s, e := newEnsemble(t, etcdcluster.Options{Disks: true, QuotaBytes: quota})
-	s.matrix(slowFaults(e), 4)
+	s.matrix(slowFaults(e), 5)
 	s.says = []string{"NOSPACE", "compact", "defrag", "disarm", "quota-backend-bytes"}
-	s.matrix(fullFaults(e), 2)
+	s.matrix(fullFaults(e), 3)
+	s.keep = nil
+	s.owesToFull(e)
 }
 
 func slowFaults(e *ensemble) []fault {
@@ -62,17 +64,17 @@ func (e *ensemble) filled(s *site, _ operation, _ subject) func() bool {
 	}
 }
 
-// What DEL owes to a full etcd is done when somebody has made room, without another
-// call.
-func TestWhatADelOwesToAFullEtcdIsDone(t *testing.T) {
-	s, e := newEnsemble(t, etcdcluster.Options{QuotaBytes: quota})
+// owesToFull requires that what DEL owes to a full etcd is done when somebody has made
+// room, without another call.
+func (s *site) owesToFull(e *ensemble) {
+	s.t.Helper()
 	s.cli("tenant", "create", "red")
 	before := s.look()
 	p := s.living()
-	require.NoError(t, bounded(e.Fill))
+	require.NoError(s.t, bounded(e.Fill))
 	s.refused(p)
-	require.NoError(t, p.Remove())
-	require.NoError(t, bounded(e.MakeRoom))
-	require.Eventually(t, func() bool { return len(s.tombstones()) == 0 }, 2*sweep, 100*time.Millisecond)
+	require.NoError(s.t, p.Remove())
+	require.NoError(s.t, bounded(e.MakeRoom))
+	require.Eventually(s.t, func() bool { return len(s.tombstones()) == 0 }, 2*sweep, 100*time.Millisecond)
 	s.comesBackTo(before, 2*sweep, "a DEL in a full etcd")
 }

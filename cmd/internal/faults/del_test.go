@@ -50,7 +50,7 @@ func (s *site) tombstones() []string {
 // by one after a reboot.
 func TestWhatADelOwesIsDoneWithoutAnotherCall(t *testing.T) {
 	s, p := newEtcdSite(t)
-	before := s.look()
+	before := s.steady()
 
 	gone, rebooted := s.living(), s.living()
 	restarted := s.living()
@@ -142,7 +142,7 @@ func (s *site) reboot(pods ...*lab.Pod) {
 // also when the first DEL could not be done.
 func TestLateDelsLeaveTheNewSandboxAlone(t *testing.T) {
 	s, p := newEtcdSite(t)
-	before := s.look()
+	before := s.steady()
 	old := s.living()
 	p.Refuse()
 	s.refused(old)
@@ -174,7 +174,7 @@ func TestFailedAddsLeaveNothing(t *testing.T) {
 		tries = 50
 	}
 	s, p := newEtcdSite(t)
-	before := s.look()
+	before := s.steady()
 	first := s.pod("red")
 	failed := 0
 	for n := range tries {

@@ -69,7 +69,7 @@ func (e *ensemble) filled(s *site, _ operation, _ subject) func() bool {
 func (s *site) owesToFull(e *ensemble) {
 	s.t.Helper()
 	s.cli("tenant", "create", "red")
-	before := s.look()
+	before := s.steady()
 	p := s.living()
 	require.NoError(s.t, bounded(e.Fill))
 	s.refused(p)

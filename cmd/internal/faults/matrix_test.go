@@ -42,7 +42,7 @@ func (s *site) matrix(faults []fault, every int) {
 	s.t.Helper()
 	s.keep = s.pod("red")
 	s.add(s.keep)
-	before := s.look()
+	before := s.steady()
 	whole := os.Getenv(wholeVar) != ""
 	cells, met, succeeded, latest := 0, 0, 0, -undisturbed
 	for i, f := range faults {

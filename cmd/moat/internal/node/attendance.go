@@ -43,7 +43,7 @@ func (a *attendance) begin(ctx context.Context) error {
 	if half := refuseHalfRestored(ctx, a.client, a.prefix); half != nil || err != nil {
 		return half
 	}
-	return errRecordsReplaced
+	return a.begin(ctx) // a restore has just ended
 }
 
 // undisturbed holds where no restore was begun since this daemon read the records.

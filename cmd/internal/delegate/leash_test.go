@@ -49,14 +49,15 @@ func pids(t *testing.T, file string, n int) (all []int) {
 }
 
 // A plugin ends, with its children and theirs, when its parent is killed, also one
-// that ignores what can be ignored.
+// that ignores what can be ignored. As plugins do, they begin with reading what they
+// are to do.
 func TestAPluginDiesWithItsParent(t *testing.T) {
-	const hangs = "sleep 600 &\n a=$!\n (sleep 600 & echo $$ $a $! >%; wait) &\nwait\n"
+	const hangs = "cat >/dev/null\nsleep 600 &\n a=$!\n (sleep 600 & echo $$ $a $! >%; wait) &\nwait\n"
 	for name, body := range map[string]string{
 		"it hangs":                   hangs,
 		"it ignores signals":         "trap '' TERM HUP INT PIPE\n" + hangs,
-		"its output is nobody's":     "exec >/dev/null 2>&1 </dev/null\n" + hangs,
-		"it has turned to its child": "sleep 600 &\n echo $$ $! $! >%\n exec sleep 600\n",
+		"its output is nobody's":     "exec >/dev/null 2>&1\n" + hangs,
+		"it has turned to its child": "cat >/dev/null\nsleep 600 &\n echo $$ $! $! >%\n exec sleep 600\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "pids")

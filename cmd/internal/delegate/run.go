@@ -84,7 +84,8 @@ func once(ctx context.Context, file string, r protocol.Run, environ []string, st
 	return protocol.Ran{Stdout: out.kept}, nil
 }
 
-// leashed runs c. What it started ends with this process, and when c was killed.
+// leashed runs c. What it started ends with this process, and when c was killed. It
+// has no configuration, and so nothing to do, before that is made sure.
 func leashed(c *exec.Cmd) error {
 	l, err := newLeash()
 	if err != nil {
@@ -92,10 +93,13 @@ func leashed(c *exec.Cmd) error {
 	}
 	defer l.close()
 	c.ExtraFiles = []*os.File{l.plugins}
+	on := make(chan struct{})
+	c.Stdin = withheld{on, c.Stdin}
 	if err := c.Start(); err != nil {
 		return err
 	}
 	fastened := l.fasten(c.Process.Pid)
+	close(on)
 	err = c.Wait()
 	if c.ProcessState.ExitCode() >= 0 { // it was not killed
 		fastened = errors.Join(fastened, l.loosen())
@@ -126,6 +130,18 @@ func pause(ctx context.Context) bool {
 // copied is a writer that no child has a descriptor of: one that outlives the plugin
 // would keep the runtime waiting for the end of standard error.
 type copied struct{ io.Writer }
+
+// withheld is a reader that has nothing to read before its time.
+type withheld struct {
+	on <-chan struct{}
+	io.Reader
+}
+
+// Read implements io.Reader.
+func (w withheld) Read(p []byte) (int, error) {
+	<-w.on
+	return w.Reader.Read(p)
+}
 
 // bounded keeps what is written to it, up to maxOutput.
 type bounded struct {

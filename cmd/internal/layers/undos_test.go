@@ -39,7 +39,7 @@ var notUndos = map[string]string{
 	"netns/remove.go:removeAnnounced":             "is called in an undo",
 	"netns/pair.go:remove":                        "is called in an undo",
 	"sdn/dataplane/netns.go:removeFile":           "is called in an undo",
-	"cmd/moat/internal/holdings/orphans.go:Sweep": "package tenant detaches in an undo",
+	"cmd/moat/internal/holdings/orphans.go:detach": "package tenant detaches in an undo",
 }
 
 // undo is one call of effect.Undo.

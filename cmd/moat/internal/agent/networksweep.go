@@ -39,14 +39,23 @@ func (a *Agent) sweepNetworks(ctx context.Context, before map[ipam.Attachment]ti
 	all, err := a.networks.list()
 	errs := []error{err}
 	gone = map[ipam.Attachment]time.Time{}
+	var twice []networkRecord
 	for _, rec := range all {
 		if rec.Attachment.Node != a.node || !a.abandoned(rec) {
 			continue
 		}
-		if at, twice := before[rec.Attachment]; !twice || !at.Equal(rec.At) {
-			gone[rec.Attachment] = rec.At
-			continue
+		if at, again := before[rec.Attachment]; again && at.Equal(rec.At) {
+			twice = append(twice, rec)
 		}
+		gone[rec.Attachment] = rec.At
+	}
+	if len(twice) == 0 {
+		return gone, err
+	}
+	if _, err := holdings.Listed(ctx, a.cluster); err != nil {
+		return gone, errors.Join(append(errs, err)...)
+	}
+	for _, rec := range twice {
 		a.log.Info("networks of a pod that is gone are undone", "attachment", rec.Attachment.String(), "complete", rec.Done)
 		limit, cancel := context.WithTimeout(ctx, a.timeout)
 		errs = append(errs, a.undoRecorded(limit, rec, a.runHere))

@@ -34,6 +34,8 @@ func (silentCluster) Pod(ctx context.Context, _, _, _ string) (wishes.Pod, error
 	return wishes.Pod{}, say(ctx)
 }
 
+func (silentCluster) NodePods(ctx context.Context) (map[string]bool, error) { return nil, say(ctx) }
+
 // The ADDs that a runtime repeats for one container do not wait for each other while
 // somebody outside is silent, and neither does its DEL.
 func TestCallsDoNotQueueBehindWhoIsSilent(t *testing.T) {

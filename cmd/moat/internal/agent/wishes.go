@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/moatnet/moat/cmd/internal/cniconf"
+	"github.com/moatnet/moat/cmd/moat/internal/holdings"
 	"github.com/moatnet/moat/cmd/moat/internal/wishes"
 	"github.com/moatnet/moat/ipam"
 	"github.com/moatnet/moat/tenant"
@@ -16,6 +17,7 @@ type Cluster interface {
 	// Pod returns a pod that the runtime knows by uid ("" where it knows none).
 	// Every error is passing: the call may be tried again.
 	Pod(ctx context.Context, namespace, name, uid string) (wishes.Pod, error)
+	holdings.Cluster
 }
 
 // wishes reads what the pod's annotations say of the call's interface. A pod that

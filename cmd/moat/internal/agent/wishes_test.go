@@ -40,6 +40,13 @@ func (c *cluster) Pod(_ context.Context, namespace, name, uid string) (wishes.Po
 	return p, c.fail
 }
 
+// NodePods implements holdings.Cluster.
+func (c *cluster) NodePods(context.Context) (map[string]bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return nil, c.fail
+}
+
 // say sets the annotations of the pods to come.
 func (c *cluster) say(a notes) {
 	c.mu.Lock()

@@ -58,7 +58,9 @@ type Orphans struct {
 	Detach Detacher
 	Node   string
 	Orphan Orphan
-	Log    *slog.Logger
+	// Cluster is asked before anything is detached; nil: there is none.
+	Cluster Cluster
+	Log     *slog.Logger
 
 	gone map[ipam.Attachment]int64 // seen to be gone the last time, and their revisions
 }
@@ -88,6 +90,7 @@ func (o *Orphans) Sweep(ctx context.Context) error {
 	before := o.gone
 	o.gone = make(map[ipam.Attachment]int64)
 	var errs []error
+	var twice []ipam.Record
 	for _, rec := range rs {
 		gone, err := o.Orphan.Gone(ctx, rec)
 		if err != nil {
@@ -96,14 +99,28 @@ func (o *Orphans) Sweep(ctx context.Context) error {
 		if err != nil || !gone {
 			continue
 		}
-		if before[rec.Attachment] != rec.Revision {
-			o.gone[rec.Attachment] = rec.Revision
-			continue
+		if before[rec.Attachment] == rec.Revision {
+			twice = append(twice, rec)
 		}
+		o.gone[rec.Attachment] = rec.Revision
+	}
+	return errors.Join(append(errs, o.detach(ctx, twice))...)
+}
+
+func (o *Orphans) detach(ctx context.Context, all []ipam.Record) error {
+	if len(all) == 0 {
+		return nil
+	}
+	listed, err := Listed(ctx, o.Cluster)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, rec := range all {
 		done, err := o.Detach.DetachIf(ctx, rec, o.Orphan.Gone)
 		if done {
 			o.Log.Info("the pod of an attachment is gone; it is detached", "attachment", rec.Attachment.String(),
-				"pod", rec.PodNamespace+"/"+rec.PodName, "address", rec.Address.String())
+				"pod", rec.PodNamespace+"/"+rec.PodName, "address", rec.Address.String(), "listed", listed[rec.PodUID])
 		}
 		errs = append(errs, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -138,4 +139,17 @@ func TestErrorsOfTheProofAreSaid(t *testing.T) {
 	a.unplug()
 	a.portErr = errors.New("no route")
 	require.ErrorContains(t, a.Sweep(t.Context()), "attachment m/c/eth0: no route")
+}
+
+func TestNothingIsDetachedWhileTheClusterDoesNotAnswer(t *testing.T) {
+	a := newAttached(t)
+	require.NoError(t, a.pod.Remove())
+	a.Cluster = fakeCluster{err: errors.New("the API server is away")}
+	require.Eventually(t, func() bool {
+		err := a.Sweep(t.Context())
+		return err != nil && strings.Contains(err.Error(), "the API server is away")
+	}, 2*time.Minute, 10*time.Millisecond)
+	require.Zero(t, a.after(3))
+	a.Cluster = fakeCluster{}
+	require.Equal(t, 1, a.after(1))
 }

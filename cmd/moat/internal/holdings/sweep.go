@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/moatnet/moat/ipam"
@@ -27,8 +28,10 @@ type Sweeper struct {
 	Reservations Reservations
 	Node         string
 	Pods         Pods
-	Log          *slog.Logger
-	Now          func() time.Time // nil: time.Now
+	// Cluster is asked before anything is given back; nil: there is none.
+	Cluster Cluster
+	Log     *slog.Logger
+	Now     func() time.Time // nil: time.Now
 
 	gone map[ipam.Attachment]int64 // seen to be gone the last time, and their revisions
 }
@@ -70,19 +73,42 @@ func (s *Sweeper) giveBack(ctx context.Context) error {
 	}
 	before := s.gone
 	s.gone = make(map[ipam.Attachment]int64)
-	var errs []error
+	var twice []ipam.Holding
 	for _, h := range held {
 		if s.now().Sub(h.At) < young || !s.Pods.Gone(h.PodNetns, h.PodInode, h.BootID) {
 			continue
 		}
-		if before[h.Attachment] != h.Revision {
-			s.gone[h.Attachment] = h.Revision
+		if before[h.Attachment] == h.Revision {
+			twice = append(twice, h)
+		}
+		s.gone[h.Attachment] = h.Revision
+	}
+	if len(twice) == 0 {
+		return nil
+	}
+	listed, err := Listed(ctx, s.Cluster)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, h := range twice {
+		if listed[h.PodUID] && s.perhaps(h, held) {
 			continue
 		}
 		s.Log.Info("the pod of a holding is gone; its addresses are given back", "attachment", h.Attachment.String(), "pool", h.Pool)
 		errs = append(errs, effect.Undo("give back the addresses of a pod that is gone", func() error { return s.Store.GiveBack(ctx, h) }))
 	}
 	return errors.Join(errs...)
+}
+
+// perhaps says whether a pod that the cluster has may live though its namespace is not
+// at its path, which is all that is known of a holding: it was made in this boot, and
+// no later sandbox of the pod has one. What hides the folder of namespaces, such as a
+// mount over it, must not free the addresses of pods that live.
+func (s *Sweeper) perhaps(h ipam.Holding, all []ipam.Holding) bool {
+	return h.BootID == s.Pods.BootID && !slices.ContainsFunc(all, func(other ipam.Holding) bool {
+		return other.PodUID == h.PodUID && other.ContainerID != h.ContainerID && other.At.After(h.At)
+	})
 }
 
 func (s *Sweeper) now() time.Time {

@@ -1,6 +1,8 @@
 package holdings
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -23,6 +25,7 @@ type stage struct {
 	path string
 	now  time.Time
 	held ipam.Holding
+	set  ipam.Set
 
 	ledger *ledger.Ledger
 }
@@ -37,12 +40,13 @@ func newStage(t *testing.T, change func(*ipam.Holding)) *stage {
 	l.Sweeper = &Sweeper{Store: store, Reservations: l.ledger, Node: "n", Pods: Pods{BootID: "boot"}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return l.now }}
 	p, err := pool.New("r", [][]pool.Range{{{Subnet: netip.MustParsePrefix("10.0.0.0/24")}}})
 	require.NoError(t, err)
+	l.set = p.Sets[0]
 	h := ipam.Holding{Pool: "p", Attachment: ipam.Attachment{Node: "n", Network: "m", ContainerID: "c", IfName: "e"},
 		PodNetns: l.path, PodInode: l.inode(), BootID: "boot"}
 	if change != nil {
 		change(&h)
 	}
-	l.held, err = store.Hold(t.Context(), h, ipam.Wish{Sets: []ipam.Set{p.Sets[0]}})
+	l.held, err = store.Hold(t.Context(), h, ipam.Wish{Sets: []ipam.Set{l.set}})
 	require.NoError(t, err)
 	l.now = l.now.Add(time.Minute)
 	return l
@@ -135,5 +139,60 @@ func TestNothingIsProven(t *testing.T) {
 		require.True(t, l.kept(1))
 		require.NoError(t, os.Rename(l.path, l.path+".away"))
 		require.True(t, l.kept(1), "counted anew")
+	})
+}
+
+// fakeCluster has pods of some UIDs.
+type fakeCluster struct {
+	pods map[string]bool
+	err  error
+}
+
+func (c fakeCluster) NodePods(context.Context) (map[string]bool, error) { return c.pods, c.err }
+
+// A folder of namespaces that something hides looks as if all pods were gone.
+func TestWhatTheClusterSaysOfAPodThatSeemsToBeGone(t *testing.T) {
+	of := func(uid string) func(*ipam.Holding) {
+		return func(h *ipam.Holding) { h.PodUID = uid }
+	}
+	hidden := func(l *stage) { require.NoError(t, os.Remove(l.path)) }
+	t.Run("it has the pod", func(t *testing.T) {
+		l := newStage(t, of("u1"))
+		hidden(l)
+		l.Cluster = fakeCluster{pods: map[string]bool{"u1": true}}
+		require.True(t, l.kept(3))
+		l.Cluster = fakeCluster{}
+		require.False(t, l.kept(1), "it has it no longer")
+	})
+	t.Run("it has another pod", func(t *testing.T) {
+		l := newStage(t, of("u1"))
+		hidden(l)
+		l.Cluster = fakeCluster{pods: map[string]bool{"u2": true, "": true}}
+		require.False(t, l.kept(2))
+	})
+	t.Run("it has the pod, in a later sandbox", func(t *testing.T) {
+		l := newStage(t, of("u1"))
+		hidden(l)
+		l.Cluster = fakeCluster{pods: map[string]bool{"u1": true}}
+		later := l.held
+		later.ContainerID, later.PodInode = "c2", 0
+		_, err := l.Store.(*ledger.Pools).Hold(t.Context(), later, ipam.Wish{Sets: []ipam.Set{l.set}})
+		require.NoError(t, err)
+		require.False(t, l.kept(2))
+	})
+	t.Run("it has the pod, of an earlier boot", func(t *testing.T) {
+		l := newStage(t, func(h *ipam.Holding) { h.PodUID, h.BootID = "u1", "earlier" })
+		l.Cluster = fakeCluster{pods: map[string]bool{"u1": true}}
+		require.False(t, l.kept(2))
+	})
+	t.Run("it does not answer", func(t *testing.T) {
+		l := newStage(t, of("u1"))
+		hidden(l)
+		l.Cluster = fakeCluster{err: errors.New("the API server is away")}
+		require.NoError(t, l.Sweep(t.Context()), "nothing is asked of what is seen once")
+		require.ErrorContains(t, l.Sweep(t.Context()), "the API server is away")
+		require.ErrorContains(t, l.Sweep(t.Context()), "the API server is away")
+		l.Cluster = fakeCluster{}
+		require.False(t, l.kept(1), "it is back")
 	})
 }

@@ -78,7 +78,7 @@ func New(o Options) (*Cluster, error) {
 	}
 	o.Grace, o.Patience = cmp.Or(o.Grace, defaultGrace), cmp.Or(o.Patience, defaultPatience)
 	c := &Cluster{opt: o, log: o.Logger, client: client, news: news{next: make(chan struct{})}}
-	c.pods = c.informer(podsResource, fields.OneTermEqualSelector("spec.nodeName", o.Node))
+	c.pods = c.informer(podsResource, c.ofNode())
 	c.namespaces = c.informer(namespacesResource, fields.Everything())
 	for what, i := range map[string]cache.SharedIndexInformer{"pods": c.pods, "namespaces": c.namespaces} {
 		if err := c.prepare(i, &trouble{of: what, log: o.Logger}); err != nil {
@@ -86,6 +86,11 @@ func New(o Options) (*Cluster, error) {
 		}
 	}
 	return c, nil
+}
+
+// ofNode selects the pods of this node.
+func (c *Cluster) ofNode() fields.Selector {
+	return fields.OneTermEqualSelector("spec.nodeName", c.opt.Node)
 }
 
 func (c *Cluster) informer(of schema.GroupVersionResource, selector fields.Selector) cache.SharedIndexInformer {

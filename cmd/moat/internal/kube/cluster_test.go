@@ -291,3 +291,20 @@ func count(calls []string, of string) (n int) {
 	}
 	return n
 }
+
+// What the sweep believes must not be of a time before the API server went away.
+func TestNodePodsAreAskedNow(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Patience = time.Second })
+	l.PutPod("node1", metav1.ObjectMeta{Namespace: "red", Name: "web", UID: "u1"})
+	l.PutPod("node1", metav1.ObjectMeta{Namespace: "red", Name: "static", UID: "u2", Annotations: map[string]string{mirrorOf: "file"}})
+	l.PutPod("node1", metav1.ObjectMeta{Namespace: "red", Name: "ends", UID: "u3", DeletionTimestamp: &metav1.Time{Time: time.Now()}})
+	l.PutPod("node2", metav1.ObjectMeta{Namespace: "red", Name: "away", UID: "u4"})
+	pods, err := l.NodePods(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[string]bool{"u1": true, "u2": true, "file": true}, pods)
+	for name, fault := range faults {
+		l.Break(fault)
+		_, err := l.NodePods(t.Context())
+		require.Error(t, err, name)
+	}
+}

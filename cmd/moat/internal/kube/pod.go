@@ -123,6 +123,26 @@ func (c *Cluster) namespace(ctx context.Context, name string) (*metav1.PartialOb
 	return a.object, a.err
 }
 
+// NodePods are the UIDs of this node's pods that are not being deleted, those of static
+// pods as the runtime knows them. They are asked of the API server now: the picture may
+// be of a time before it went away.
+func (c *Cluster) NodePods(ctx context.Context) (map[string]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opt.Patience)
+	defer cancel()
+	list, err := c.client.Resource(podsResource).List(ctx, metav1.ListOptions{FieldSelector: c.ofNode().String()})
+	if err != nil {
+		return nil, fmt.Errorf("pods of node %s: %w", c.opt.Node, kind(err))
+	}
+	pods := map[string]bool{}
+	for _, p := range list.Items {
+		if p.DeletionTimestamp == nil {
+			pods[string(p.UID)], pods[p.Annotations[mirrorOf]] = true, true
+		}
+	}
+	delete(pods, "")
+	return pods, nil
+}
+
 // answer is what the API server said.
 type answer struct {
 	object *metav1.PartialObjectMetadata

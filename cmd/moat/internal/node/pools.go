@@ -40,10 +40,14 @@ func (b *base) newAgent(m *tenant.Manager, api sdn.PortAPI) (*agent.Agent, *swee
 	o.Service, o.Pools = m, roomyPools{pools, b.store}
 	a, err := agent.New(o)
 	alive := holdings.Pods{BootID: b.boot}
+	var pods holdings.Cluster
+	if cluster != nil {
+		pods = cluster
+	}
 	return a, &sweepers{
 		cluster:  cluster,
-		holdings: &holdings.Sweeper{Store: pools, Reservations: b.ledger, Node: b.nodeName, Pods: alive, Log: b.log},
-		orphans: &holdings.Orphans{Store: b.ledger, Detach: detacher{m, a}, Node: b.nodeName, Log: b.log,
+		holdings: &holdings.Sweeper{Store: pools, Reservations: b.ledger, Node: b.nodeName, Pods: alive, Cluster: pods, Log: b.log},
+		orphans: &holdings.Orphans{Store: b.ledger, Detach: detacher{m, a}, Node: b.nodeName, Cluster: pods, Log: b.log,
 			Orphan: holdings.Orphan{Pods: alive, Ports: api}},
 		restorer: &holdings.Restorer{Store: b.ledger, Ports: api, Maker: m, Node: b.nodeName, Pods: alive, Log: b.log},
 		networks: a.SweepNetworks,

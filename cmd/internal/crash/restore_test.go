@@ -1,12 +1,15 @@
 package crash
 
 import (
+	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -65,6 +68,7 @@ func killedInRestore(t *testing.T, step int, r *restores) {
 	h.cli(append([]string{"backup", r.backup, "--data-dir", h.daemon.DataDir()}, r.etcd...)...)
 	h.add(later)
 	h.cli("tenant", "create", "blue")
+	r.refusedBesideTheDaemon()
 	require.NoError(t, h.daemon.Stop())
 	require.NoError(t, os.WriteFile(filepath.Join(h.daemon.DataDir(), "admin.password"), []byte("of later\n"), 0o600))
 	r.later = r.look()
@@ -124,6 +128,19 @@ func (r *restores) process(args ...string) *lab.Daemon {
 		Args: slices.Concat([]string{r.backup}, r.etcd, args)}
 }
 
+// refusedBesideTheDaemon says that no restore begins while the daemon runs: not with its
+// data directory, and not with another, as on another machine, over its etcd.
+func (r *restores) refusedBesideTheDaemon() {
+	r.t.Helper()
+	folder, says := r.daemon.DataDir(), "in use by another moat"
+	if len(r.etcd) > 0 {
+		folder, says = r.t.TempDir(), fmt.Sprintf("the daemon with process ID %d on machine ", r.daemon.Pid())
+	}
+	out, err := r.daemon.CLI(r.t.Context(), append([]string{"restore", r.backup, "--force", "--data-dir", folder}, r.etcd...)...)
+	require.Error(r.t, err)
+	require.Contains(r.t, out, says)
+}
+
 // again repeats the restore; one that was cut short needs nobody's force.
 func (r *restores) again(half bool) error {
 	p := r.process()
@@ -136,14 +153,23 @@ func (r *restores) again(half bool) error {
 	return p.Wait()
 }
 
-// refused says that a daemon does not start on what there is, and changes nothing.
+// refused says that a daemon does not start on what there is, and changes nothing that
+// counts.
 func (r *restores) refused(now holds, point string) {
 	r.t.Helper()
 	logged := len(r.log(0))
 	require.NoError(r.t, r.daemon.Launch())
 	require.Error(r.t, r.daemon.Wait(), "a daemon over a restore that was killed %s", point)
 	require.Contains(r.t, r.log(logged), "repeat `moat restore FILE`")
-	require.Equal(r.t, now, r.look())
+	require.Equal(r.t, now.finished(), r.look().finished())
+}
+
+// finished is without files that are half written: whoever writes them next removes
+// those.
+func (h holds) finished() holds {
+	files := maps.Clone(h.files)
+	maps.DeleteFunc(files, func(path, _ string) bool { return strings.HasSuffix(path, ".tmp") })
+	return holds{h.keys, files}
 }
 
 // log is what was logged after the first bytes.

@@ -45,14 +45,13 @@ test-long: vet all
 	MOAT_TEST_LONG_OPS=1000000 $(GO) test -timeout 60m -run TestProcessesFightForAddresses -v ./ipam/etcdkv
 	MOAT_TEST_CONTENTION=1m $(GO) test -race -timeout 20m -run TestContention -v ./sdn/topology
 	MOAT_TEST_CROWD_TENANTS=200 $(GO) test -timeout 30m -run TestFirstPodsOfManyTenants -v ./cmd/internal/e2e
-	MOAT_TEST_RANDOM_STEPS=10000 $(GO) test -timeout 60m -run TestRandomSteps -v ./cmd/internal/crash
 	MOAT_TEST_RANDOM_STEPS=10000 MOAT_TEST_RANDOM_SEED=2 MOAT_TEST_RANDOM_SEEDS=20 $(GO) test -timeout 6h -run TestRandomSteps -v ./cmd/internal/crash
 
 # Kills the daemon and the plugins at every step that changes something outside them,
 # takes out every undo, and has what the daemon depends on go wrong under every operation.
 test-crash:
 	@test "$$(id -u)" = 0 || { echo "make test-crash makes network namespaces: run it as root"; exit 1; }
-	MOAT_TEST_CRASH_EVERY_POINT=1 MOAT_TEST_RANDOM_STEPS=2000 $(GO) test -timeout 40m -v ./cmd/internal/crash
+	MOAT_TEST_CRASH_EVERY_POINT=1 MOAT_TEST_RANDOM_STEPS=10000 $(GO) test -timeout 60m -v ./cmd/internal/crash
 	MOAT_TEST_FAULTS_ALL=1 $(GO) test -timeout 30m -v ./cmd/internal/faults
 
 # Known vulnerabilities that the programs reach. It reads a database from the

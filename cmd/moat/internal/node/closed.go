@@ -16,7 +16,8 @@ import (
 
 // closedPorts are the TCP ports of this machine that belong to Moat, and so are closed to
 // pods: the API's, unless it is on the loopback, where pods have no way to, and
-// those of an etcd at one of the machine's addresses.
+// those of an etcd, and of an API that another process serves, at one of the machine's
+// addresses.
 func closedPorts(c config.Config, lookup lookup) ([]uint16, error) {
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
@@ -34,17 +35,19 @@ func closedPorts(c config.Config, lookup lookup) ([]uint16, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the host's addresses: %w", err)
 	}
-	for _, endpoint := range c.Etcd.Endpoints {
-		at := placeOf(endpoint)
-		host, _, err := net.SplitHostPort(at)
-		if err != nil || !isOneOf(host, own, lookup) {
-			continue // a unix socket, or another machine's affair
+	for key, endpoints := range map[string][]string{"etcd.endpoints": c.Etcd.Endpoints, "endpoint.urls": c.Endpoint.URLs} {
+		for _, endpoint := range endpoints {
+			at := placeOf(endpoint)
+			host, _, err := net.SplitHostPort(at)
+			if err != nil || !isOneOf(host, own, lookup) {
+				continue // a unix socket, or another machine's affair
+			}
+			port, err := portOf(key, at)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, port)
 		}
-		port, err := portOf("etcd.endpoints", at)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, port)
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil

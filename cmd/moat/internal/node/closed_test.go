@@ -15,6 +15,7 @@ func TestPortsThatAreClosedToPods(t *testing.T) {
 	for name, c := range map[string]struct {
 		listen    string
 		endpoints []string
+		apis      []string
 		closed    []uint16
 		refused   string
 	}{
@@ -33,11 +34,12 @@ func TestPortsThatAreClosedToPods(t *testing.T) {
 		"etcd by a name of this machine's": {listen: "127.0.0.1:8181", endpoints: []string{"https://etcd.here:2379", "etcd.here:2381"}, closed: []uint16{2379, 2381}},
 		"etcd elsewhere":                   {listen: "127.0.0.1:8181", endpoints: []string{"https://198.51.100.7:443", "198.51.100.7:443", "https://etcd.invalid:443"}},
 		"etcd at a unix socket":            {listen: "127.0.0.1:8181", endpoints: []string{"unix:///run/etcd.sock", "unix:/run/etcd.sock"}},
+		"another process's API":            {listen: "127.0.0.1:8181", apis: []string{"http://127.0.0.1:8191/midonet-api", "http://198.51.100.7:8192/midonet-api"}, closed: []uint16{8191}},
 		"both at one port, and etcd twice": {listen: ":2379", endpoints: []string{"http://127.0.0.1:2379", "http://127.0.0.1:2381"}, closed: []uint16{2379, 2381}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conf := config.Config{Listen: c.listen}
-			conf.Etcd.Endpoints = c.endpoints
+			conf.Etcd.Endpoints, conf.Endpoint.URLs = c.endpoints, c.apis
 			closed, err := closedPorts(conf, names)
 			if c.refused != "" {
 				require.ErrorContains(t, err, c.refused)

@@ -181,7 +181,7 @@ func TestPortThatIsNotBoundInTimeKeepsNobody(t *testing.T) {
 	e.Inject(sdntest.Fault{Method: "DELETE", Effect: sdntest.Hang})
 	_, err := c.Bridge(t.Context(), br) // logs in
 	require.NoError(t, err)
-	const limit = time.Second
+	const limit = 2 * time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	begin := time.Now()

@@ -27,6 +27,7 @@ func newEtcdSite(t *testing.T) (*site, *etcdproxy.Proxy) {
 	s := newSite(t, etcd.Endpoint())
 	s.up(p.Endpoint())
 	s.cli("tenant", "create", "red")
+	s.steady() // the engine works behind the command's answer
 	return s, p
 }
 

@@ -48,7 +48,7 @@ func (s *site) ballast(left int64) (remove func()) {
 func TestNothingNewOnADiskThatIsNearlyFull(t *testing.T) {
 	s := newDisk(t)
 	s.cli("tenant", "create", "red")
-	before := s.look()
+	before := s.steady()
 	goes, late := s.living(), s.pod("red")
 	remove := s.ballast(100 << 20)
 	var a answer
@@ -78,7 +78,7 @@ func TestNothingNewOnADiskThatIsNearlyFull(t *testing.T) {
 func TestAFullDiskEndsTheDaemonWithItsReason(t *testing.T) {
 	s := newDisk(t)
 	s.cli("tenant", "create", "red")
-	before := s.look()
+	before := s.steady()
 	stays, other := s.living(), s.living()
 	with := s.steady()
 	remove := s.ballast(0)

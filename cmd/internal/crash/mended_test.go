@@ -27,9 +27,8 @@ var mended = map[string][]string{
 // elsewhere are undos that no kill and no failing step of one daemon brings about,
 // and where they are tested.
 var elsewhere = map[string]string{
-	"delete half of an older pair":                            "somebody keeps a namespace that has lost its name: sdn/dataplane",
-	"delete a port that came after its attachment was undone": "an endpoint does what it was asked after it was given up: tenant",
-	"delete a tenant's route of the provider":                 "this topology deletes routes with their port, others may not: sdn/sdntest",
+	"delete a port that came after its attachment was undone": "an endpoint does what it was asked after it was given up: tenant, TestPortThatComesAfterItsAttachmentWasUndoneIsRemoved",
+	"delete a tenant's route of the provider":                 "this topology deletes routes with their port, others may not: tenant, TestWaysToOwnSubnets",
 }
 
 // fewUndos are taken out by `make test`, in the scene that brings them about.

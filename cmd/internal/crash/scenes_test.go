@@ -1,14 +1,11 @@
 package crash
 
 import (
-	"slices"
-	"strings"
+	"os"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.etcd.io/etcd/api/v3/mvccpb"
-	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sys/unix"
 
 	"github.com/moatnet/moat/cmd/internal/lab"
 )
@@ -60,6 +57,7 @@ func scenes() []scene {
 		{"tenant build killed, then removal", "", []place{{beforeEtcd, 8, ""}, {beforePin, 1, ""}}, buildKilledThenRemoval},
 		{"tenant build that cannot pin, then removal", "", []place{{beforePin, 0, ""}}, buildFailsThenRemoval},
 		{"tenant build, and removal meanwhile", "", []place{{beforeEtcd, 3, ""}, {beforeEtcd, 4, ""}}, removedWhileBuilt},
+		{"daemon killed, and a namespace lost that somebody keeps", "", []place{{}}, namespaceKept},
 		{"tenant removal killed, then nothing", "", []place{{afterEtcd, 1, ""}, {afterUnpin, 1, ""}}, removalKilledThenNothing},
 		{"tenant removal killed, then build", "", []place{{afterEtcd, 1, ""}}, removalKilledThenBuild},
 	}
@@ -224,76 +222,28 @@ func removalKilledThenBuild(h *host, at place) string {
 	return point
 }
 
-// patience is how long an operation may take to come to a point, or to its end.
-const patience = 2 * time.Minute
-
-// comesTo waits for the point that the gate waits for.
-func (h *host) comesTo(at place) string {
-	h.t.Helper()
-	select {
-	case point := <-h.gate.fired:
-		return point
-	case <-time.After(patience):
-		require.FailNow(h.t, "it does not come to the point", "%+v", at)
-		return ""
-	}
-}
-
-// killedAfter is killedIn for a point that may come behind the operation's end.
-func (h *host) killedAfter(at place, op func() error) string {
-	h.t.Helper()
-	h.gate.arm(at, killed)
-	ended := make(chan error, 1)
-	go func() { ended <- op() }()
-	point := h.comesTo(at)
-	require.NoError(h.t, h.daemon.Kill())
-	<-ended // what it says does not matter: it may have been done or not
-	h.gate.disarm()
-	require.NoError(h.t, h.daemon.Start(h.t.Context()), "start after %s", point)
-	return point
-}
-
-// failsAt runs op with a point that fails. It returns "" when op did not come to it,
-// and the answer of op.
-func (h *host) failsAt(at place, op func() error) (point string, err error) {
-	h.t.Helper()
-	h.gate.arm(at, failed)
-	ended := make(chan error, 1)
-	go func() { ended <- op() }()
-	select {
-	case err = <-ended:
-	case <-time.After(patience):
-		require.FailNow(h.t, "it does not end", "%+v fails", at)
-	}
-	select {
-	case point = <-h.gate.fired:
-	default:
-	}
-	h.gate.disarm()
-	if point == "" {
-		require.NoError(h.t, err, "undisturbed, without %+v", at)
-	}
-	return point, err
-}
-
-// addAgain is what a runtime does: it repeats ADD.
-func (h *host) addAgain(p *lab.Pod) {
-	h.t.Helper()
-	var err error
-	for range 5 {
-		if err = h.runtime().Add(h.t.Context(), p); err == nil {
-			return
-		}
-	}
+// namespaceKept: while no daemon runs a router's namespace loses its name, and goes on
+// because somebody has it open, with its end of the pair to the provider's.
+func namespaceKept(h *host, _ place) string {
+	before := h.look()
+	first, late := h.pod("blue", "first"), h.pod("blue", "late")
+	h.add(first)
+	home := first.Result.Interfaces[0].Sandbox
+	kept, err := os.Open(home)
 	require.NoError(h.t, err)
-}
-
-// addConfirmed is add, and waits until nothing of it is left to be written.
-func (h *host) addConfirmed(p *lab.Pod) {
-	h.t.Helper()
-	h.add(p)
-	require.Eventually(h.t, func() bool {
-		res, err := h.place.Etcd.Get(h.t.Context(), "/moat/ipam/v1/attachments/", clientv3.WithPrefix())
-		return err == nil && !slices.ContainsFunc(res.Kvs, func(kv *mvccpb.KeyValue) bool { return strings.Contains(string(kv.Value), `"state":"adding"`) })
-	}, patience, lookEvery, "attachments stay unconfirmed")
+	defer kept.Close()
+	require.NoError(h.t, h.daemon.Kill())
+	require.NoError(h.t, unix.Unmount(home, unix.MNT_DETACH))
+	require.NoError(h.t, os.Remove(home))
+	require.NoError(h.t, h.daemon.Start(h.t.Context()))
+	h.addWithin(late, h.within(sweep))
+	require.NoError(h.t, lab.Ping(late.Namespace, lab.OutsideAddr.Addr(), h.within(sweep)), "the way out of a namespace that was made again")
+	for _, p := range []*lab.Pod{first, late} {
+		h.del(p)
+		require.NoError(h.t, p.Remove())
+	}
+	h.cli("tenant", "delete", "blue")
+	require.NoError(h.t, kept.Close())
+	h.comesBackTo(before, sweep, "a namespace that was lost, and that somebody kept")
+	return ""
 }

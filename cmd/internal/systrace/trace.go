@@ -135,8 +135,8 @@ func (f *follower) syscall(tid int) error {
 	case unix.PTRACE_SYSCALL_INFO_ENTRY:
 		f.threads[tid] = f.entered(info.Data)
 	case unix.PTRACE_SYSCALL_INFO_EXIT:
-		if c := f.threads[tid]; c != nil {
-			if value := int64(info.Data[0]); value < 0 {
+		if c, value := f.threads[tid], int64(info.Data[0]); c != nil && !begunAgain(value) {
+			if value < 0 {
 				c.what = unix.ErrnoName(syscall.Errno(-value))
 			}
 			if _, err := fmt.Fprintln(f.out, c); err != nil {
@@ -147,6 +147,12 @@ func (f *follower) syscall(tid int) error {
 	}
 	return nil
 }
+
+// begunAgain says whether a call ended with one of the errors of linux/errno.h by which
+// the kernel makes the thread call once more, having done nothing: a signal came, or,
+// for sysctls of interfaces, somebody else has the lock of all interfaces, for which
+// the kernel does not sleep but tries hundreds of times.
+func begunAgain(value int64) bool { return value <= -512 && value >= -516 && value != -515 }
 
 func ptrace(request, tid int, addr, data uintptr) error {
 	if _, _, e := unix.Syscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), addr, data, 0, 0); e != 0 {

@@ -42,7 +42,8 @@ func TestFirstPodsOfManyTenantsFromThreeAgentsOfWhichOneDies(t *testing.T) {
 	require.NoError(t, err)
 	bare := n.objects(rest, "")
 	api := newBusyAPI(n)
-	c := &crowd{node: n, pods: map[*lab.Pod]*lab.Daemon{}, calls: make(chan struct{}, inFlight)}
+	c := &crowd{node: n, pods: map[*lab.Pod]*lab.Daemon{}, calls: make(chan struct{}, inFlight),
+		pause: 3*time.Second + time.Duration(tenants)*50*time.Millisecond}
 	for _, name := range []string{"a", "b", "c"} {
 		c.agents = append(c.agents, n.agentBehind(api, name, etcd))
 	}
@@ -89,6 +90,9 @@ type crowd struct {
 	*node
 	agents []*lab.Daemon
 	calls  chan struct{} // as many as may run at one time
+	// pause is how long a runtime waits before another sandbox: 13 s with 200 tenants,
+	// as they do; calls for a third of the pods fail until their agent is back.
+	pause time.Duration
 
 	mu     sync.Mutex
 	pods   map[*lab.Pod]*lab.Daemon // by whose agent they came
@@ -163,7 +167,7 @@ func (c *crowd) comes(ctx context.Context, at int, tenant, name string) (*lab.Po
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("ADD of %s/%s by agent %d: %w", tenant, name, at, err)
-		case <-time.After(3 * time.Second): // a runtime waits longer
+		case <-time.After(c.pause):
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -82,10 +83,14 @@ func TestAFullDiskEndsTheDaemonWithItsReason(t *testing.T) {
 	stays, other := s.living(), s.living()
 	with := s.steady()
 	remove := s.ballast(0)
+	living, died := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- s.daemon.Wait() }()
-	for n := 0; len(ended) == 0; n++ { // somebody stores until etcd finds no space
-		_, err := s.place.Etcd.Put(s.t.Context(), fmt.Sprint("/other/", n), strings.Repeat("x", 512<<10))
+	go func() {
+		defer died() // a client waits for an etcd that is gone
+		ended <- s.daemon.Wait()
+	}()
+	for n := 0; living.Err() == nil; n++ { // somebody stores until etcd finds no space
+		_, err := s.place.Etcd.Put(living, fmt.Sprint("/other/", n), strings.Repeat("x", 512<<10))
 		if err != nil {
 			break
 		}

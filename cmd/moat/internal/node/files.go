@@ -30,7 +30,8 @@ const (
 // errLocked: another process works in the data directory.
 var errLocked = errors.New("in use by another moat")
 
-// lockDataDir makes sure that one daemon alone works in a data directory.
+// lockDataDir makes sure that one daemon alone works in a data directory, and removes
+// files that another left there half written.
 func lockDataDir(dir string) (unlock func(), err error) {
 	if err := makeDataDir(dir); err != nil {
 		return nil, err
@@ -49,6 +50,10 @@ func lockDataDir(dir string) (unlock func(), err error) {
 			return nil, fmt.Errorf("data directory %s is %w; give this one its own --data-dir, --socket and --name", dir, errLocked)
 		}
 		return nil, fmt.Errorf("lock data directory: %w", err)
+	}
+	if err := clearUnfinished(dir, unfinishedNames); err != nil {
+		_ = f.Close()
+		return nil, err
 	}
 	return func() { _ = f.Close() }, nil
 }
@@ -92,9 +97,6 @@ func adminPassword(dir string) (string, error) {
 // onceFile reads a file of mode 0600, or writes it with what create returns. Of
 // several processes that write it at once, all return what the first wrote.
 func onceFile(path string, create func() (string, error)) (string, error) {
-	if err := clearUnfinished(filepath.Dir(path), unfinished(path)); err != nil {
-		return "", err
-	}
 	text, err := readOnceFile(path)
 	if !errors.Is(err, os.ErrNotExist) {
 		return text, err
@@ -137,6 +139,7 @@ func placeFile(path string, content []byte, mode os.FileMode, place func(from, t
 	if err != nil {
 		return err
 	}
+	defer f.Close() // when it is placed: without its lock it would be a dead writer's
 	defer func() {
 		_ = effect.Do(effect.File, "remove the other name of a file of the daemon", func() error { return os.Remove(f.Name()) })
 	}()
@@ -144,7 +147,7 @@ func placeFile(path string, content []byte, mode os.FileMode, place func(from, t
 		_, err := f.Write(content)
 		return errors.Join(err, f.Chmod(mode), f.Sync())
 	})
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err != nil {
 		return err
 	}
 	if err := effect.Do(effect.File, "place a file of the daemon", func() error { return place(f.Name(), path) }); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/containernetworking/cni/libcni"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/moatnet/moat/cmd/moat/internal/config"
 	"github.com/moatnet/moat/sdn"
@@ -97,4 +98,24 @@ func TestConfListIsOneThatRuntimesRead(t *testing.T) {
 	entries, err := os.ReadDir(c.CNIConfDir)
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "no temporary file stays")
+}
+
+// What one writer has not placed yet is no dead writer's to another.
+func TestWritersAtOnceDoNotClearEachOthersFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "list")
+	var all errgroup.Group
+	for range 8 {
+		all.Go(func() error {
+			for range 50 {
+				if err := writeAtomically(path, []byte("x"), 0o600); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, all.Wait())
+	left, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, left, 1)
 }
